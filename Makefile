@@ -1,0 +1,86 @@
+# sweep: the only build file. `make help` lists what it can do.
+PREFIX ?= /usr/local
+CC     ?= gcc
+CXX    ?= g++
+
+ROOMS    := base model corpus laws hdf5_schema worker orchestrator
+PACKAGES := ompi-c hdf5-serial yaml-0.1 sentencepiece libxxhash jansson zlib
+SOURCES  := $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.cc))
+TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+SCRIPTS  := $(wildcard tests/test_*.sh)
+
+# Debian's headers are not ours to warn about: -isystem. Evaluated once, when first compiled with.
+INCLUDES  = $(eval INCLUDES := $$(patsubst -I%,-isystem %,$$(shell pkg-config --cflags $(PACKAGES))))$(INCLUDES)
+LIBRARIES = $(eval LIBRARIES := $$(shell pkg-config --libs $(PACKAGES)) -lsentencepiece_train -llbfgs -lm)$(LIBRARIES)
+VERSION  := $(shell cat VERSION)
+
+WARNINGS := -Wall -Wextra -Wshadow -Werror
+# No contraction and no fast math outside kernels: the same bits from every compiler flag set.
+COMMON   := -O2 -g -fopenmp -ffp-contract=off -D_GNU_SOURCE -DSWEEP_VERSION='"$(VERSION)"' -I. -MMD -MP $(WARNINGS)
+CSTYLE   := -std=c11 -Wconversion -Wno-sign-conversion -Wmissing-prototypes
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+OBJECTS  := $(SOURCES:%=build/release/%.o)
+PROGRAM  := bin/sweep
+
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format install clean
+all: $(PROGRAM)  ## build bin/sweep
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+packages:  ## install the Debian packages of packages.txt that are missing (or print the command)
+	@tools/packages.sh
+
+$(PROGRAM): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CXX) -fopenmp -o $@ $^ $(LIBRARIES)
+
+build/release/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
+build/release/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(COMMON) $(INCLUDES) -c -o $@ $<
+build/sanitize/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -O1 $(SANITIZE) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
+build/sanitize/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(COMMON) -O1 $(SANITIZE) $(INCLUDES) -c -o $@ $<
+
+# Instruction sets are switched on for kernel files only: the rest runs on any processor.
+build/%/model/kernels_avx2.c.o:   KERNEL_FLAGS := -O3 -mavx2 -mfma
+build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+
+# A test program links every object but main.
+LINKED = $(filter-out build/$(1)/orchestrator/main.c.o,$(SOURCES:%=build/$(1)/%.o))
+build/release/test_%: build/release/tests/test_%.c.o $(call LINKED,release)
+	$(CXX) -fopenmp -o $@ $^ $(LIBRARIES) -lcmocka
+build/sanitize/test_%: build/sanitize/tests/test_%.c.o $(call LINKED,sanitize)
+	$(CXX) -fopenmp $(SANITIZE) -o $@ $^ $(LIBRARIES) -lcmocka
+
+test: packages  ## build and run every test; ends with "N passed, N failed"
+	@$(MAKE) --no-print-directory -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
+	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
+
+lint:  ## formatting, clang-tidy and cppcheck
+	@tools/lint.sh
+
+format:  ## lay out the sources with clang-format
+	clang-format -i $(shell git ls-files '*.c' '*.h' '*.cc')
+
+demo: packages  ## real text to a transfer matrix, in at most 10 minutes
+	@$(MAKE) --no-print-directory -j2 $(PROGRAM)
+	@tools/demo.sh
+
+install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+
+clean:  ## remove what was built (text, shards and archives stay)
+	rm -rf build bin
+
+-include $(OBJECTS:.o=.d) $(OBJECTS:build/release/%.o=build/sanitize/%.d)
+.SECONDARY:

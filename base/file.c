@@ -1,0 +1,129 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_join(char path[FILE_PATH_SIZE], const char *folder, const char *name, struct error *error) {
+    const bool alone = name[0] == '/' || folder[0] == '\0' || strcmp(folder, ".") == 0;
+    const int length =
+        alone ? snprintf(path, FILE_PATH_SIZE, "%s", name) : snprintf(path, FILE_PATH_SIZE, "%s/%s", folder, name);
+    if (length >= FILE_PATH_SIZE)
+        return error_set(error, ERROR_INPUT, "%s: the path is longer than %d bytes", name, FILE_PATH_SIZE - 1);
+    return 0;
+}
+
+void file_folder(char folder[FILE_PATH_SIZE], const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(folder, FILE_PATH_SIZE, ".");
+    else if (slash == path)
+        snprintf(folder, FILE_PATH_SIZE, "/");
+    else
+        snprintf(folder, FILE_PATH_SIZE, "%.*s", (int)(slash - path), path);
+}
+
+bool file_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error) {
+    *bytes = NULL;
+    *size = 0;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
+    char *buffer = NULL;
+    size_t used = 0, room = 0;
+    int result = 0;
+    for (;;) {
+        if (used == room) {
+            room = room ? 2 * room : 65536;
+            char *larger = realloc(buffer, room + 1);
+            if (!larger) {
+                result = error_set(error, ERROR_FAILED, "%s: no memory for %zu bytes", path, room);
+                break;
+            }
+            buffer = larger;
+        }
+        const size_t got = fread(buffer + used, 1, room - used, file);
+        used += got;
+        if (used > limit) {
+            result = error_set(error, ERROR_INPUT, "%s: larger than the %zu bytes allowed here", path, limit);
+            break;
+        }
+        if (got == 0) {
+            if (ferror(file))
+                result = error_set_errno(error, ERROR_FAILED, "%s: cannot be read", path);
+            break;
+        }
+    }
+    fclose(file);
+    if (result != 0) {
+        free(buffer);
+        return result;
+    }
+    buffer[used] = '\0';
+    *bytes = buffer;
+    *size = used;
+    return 0;
+}
+
+/* A rename is safe on disk only when the folder that holds the name is. */
+static int sync_path(const char *path, int flags, struct error *error) {
+    const int descriptor = open(path, flags | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be opened", path);
+    int result = 0;
+    if (fsync(descriptor) != 0 && errno != EINVAL) /* EINVAL: a file system without fsync */
+        result = error_set_errno(error, ERROR_FAILED, "%s: cannot be synced", path);
+    close(descriptor);
+    return result;
+}
+
+int file_publish(const char *temporary, const char *path, struct error *error) {
+    char folder[FILE_PATH_SIZE];
+    file_folder(folder, path);
+    int result = sync_path(temporary, O_RDONLY, error);
+    if (result == 0 && rename(temporary, path) != 0)
+        result = error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed to %s", temporary, path);
+    if (result != 0)
+        unlink(temporary);
+    return result == 0 ? sync_path(folder, O_RDONLY | O_DIRECTORY, error) : result;
+}
+
+int file_write(const char *path, const void *bytes, size_t size, struct error *error) {
+    char temporary[FILE_PATH_SIZE + 32];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wbe");
+    if (!file)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
+    const bool written = fwrite(bytes, 1, size, file) == size;
+    if (fclose(file) != 0 || !written) {
+        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
+        unlink(temporary);
+        return -1;
+    }
+    return file_publish(temporary, path, error);
+}
+
+int file_make_folder(const char *path, struct error *error) {
+    char part[FILE_PATH_SIZE];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return error_set(error, ERROR_INPUT, "%s: the path is longer than %d bytes", path, FILE_PATH_SIZE - 1);
+    for (char *end = part + 1;; end++) {
+        const char separator = *end;
+        if (separator != '/' && separator != '\0')
+            continue;
+        *end = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return error_set_errno(error, ERROR_FAILED, "%s: cannot be made", part);
+        *end = separator;
+        if (separator == '\0')
+            return 0;
+    }
+}

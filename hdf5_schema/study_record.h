@@ -1,0 +1,94 @@
+/* What an archive holds of a study, as plain structs. This room stores them and knows no meaning beyond that. */
+#ifndef SWEEP_HDF5_SCHEMA_STUDY_RECORD_H
+#define SWEEP_HDF5_SCHEMA_STUDY_RECORD_H
+
+#include "base/checksum.h"
+#include "base/record.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CAUSE_SIZE = 256 };
+
+enum run_status { RUN_WAITING = 0, RUN_RUNNING = 1, RUN_DONE = 2, RUN_FAILED = 3 };
+
+/* The study as a whole. Texts are UTF-8, zero-terminated. */
+struct study_record {
+    char *name;
+    char *file;     /* the study file as the user wrote it */
+    char *settings; /* every resolved setting, "key: value" lines; two studies are the same when these are */
+    char *version;  /* of sweep that began the archive */
+};
+
+/* One run of the plan. */
+struct run_record {
+    uint32_t run;
+    char identity[IDENTITY_SIZE]; /* hash of the resolved specification */
+    char kind[24];                /* "monolingual", "bilingual", "multilingual" */
+    char name[64];                /* mixture's name, or "en", "en+fr" */
+    char size[32];                /* name of the model size: "scale 0", "small" */
+    int32_t scale;                /* published scale, -1: own dimensions */
+    uint32_t layers, width, heads, head_size, feed_forward, vocabulary;
+    uint64_t parameters;
+    uint32_t batch, sequence;
+    uint64_t steps, tokens; /* planned */
+    double flops;
+    uint64_t seed;
+    uint32_t language_count;
+    struct language_tokens *languages; /* [language_count]: weights, and what the planned steps will see of each */
+};
+
+/* What became of a run. */
+struct run_outcome {
+    uint32_t run;
+    enum run_status status;
+    uint32_t attempt; /* 1 for the first */
+    uint32_t ranks, threads;
+    char isa[16];
+    double seconds;         /* wall clock of the attempt */
+    double started;         /* seconds since 1970, UTC */
+    char cause[CAUSE_SIZE]; /* why it failed, "" otherwise */
+};
+
+/* One bilingual transfer score, BTS(source -> target). */
+struct transfer_record {
+    char source[LANGUAGE_CODE_SIZE], target[LANGUAGE_CODE_SIZE];
+    char size[32];
+    double d;              /* reference tokens of the monolingual run */
+    double reference_loss; /* its loss there */
+    double sigma;          /* total tokens at which the bilingual run reaches that loss; the last it saw for a bound */
+    double bts;
+    uint8_t bound; /* 1: never reached, bts is an upper bound */
+};
+
+/* One fitted law. */
+struct law_parameter {
+    char name[24];
+    double value, standard_error; /* NaN: not determined */
+};
+struct law_record {
+    char law[24];                      /* "chinchilla" */
+    char language[LANGUAGE_CODE_SIZE]; /* target */
+    char loss[24];                     /* which loss was fitted: "cross_entropy" */
+    uint32_t points;
+    double objective, r2;
+    uint32_t parameter_count;
+    struct law_parameter parameters[16];
+};
+
+/* Everything. Arrays grow with realloc; study_data_free frees them and every text. */
+struct study_data {
+    struct study_record study;
+    size_t run_count, curve_count, loss_count, seen_count, transfer_count, law_count;
+    struct run_record *runs;      /* by run */
+    struct run_outcome *outcomes; /* [run_count], by run */
+    struct curve_point *curves;   /* by run, then step */
+    struct loss_point *losses;    /* by run, step, language, set */
+    struct language_tokens *seen; /* by run: what finished runs saw */
+    struct transfer_record *transfer;
+    struct law_record *laws;
+};
+
+void study_data_free(struct study_data *data);
+
+#endif

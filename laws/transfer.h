@@ -1,0 +1,37 @@
+/* Bilingual transfer scores, as the study defines them:
+ *   BTS(s -> t) = -(sigma(L_t(d)) - 2 d) / d
+ * d: reference tokens of the monolingual run of t; L_t(d): its loss there; sigma(l): TOTAL tokens at which the 50/50
+ * bilingual run first reaches l. 0: neutral; > 0: the source helps; < 0: it hurts. */
+#ifndef SWEEP_LAWS_TRANSFER_H
+#define SWEEP_LAWS_TRANSFER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The losses of one run on one test set, tokens strictly ascending and positive. */
+struct loss_curve {
+    size_t count;
+    const double *tokens; /* seen in all */
+    const double *losses; /* nats per token */
+};
+
+struct transfer_score {
+    double reference_loss; /* L_t(d) */
+    double sigma;          /* total tokens at which the bilingual run reaches it; for a bound: the last it saw */
+    double bts;
+    bool bound; /* never reached: the true score is below bts */
+};
+
+/* Loss at d by linear interpolation against ln tokens. Fails when d lies outside the curve. */
+int curve_loss_at(const struct loss_curve *curve, double d, double *loss, struct error *error);
+
+/* Tokens at which the curve first reaches loss (<=), interpolated the same way between evaluations; false: never. */
+bool curve_first_reach(const struct loss_curve *curve, double loss, double *tokens);
+
+/* Fails when the monolingual curve does not hold d, or a curve is empty. */
+int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
+                 struct transfer_score *score, struct error *error);
+
+#endif

@@ -1,0 +1,81 @@
+/* The transformer of the study, its training step and its loss. Pure computation on token arrays.
+ *
+ * Decoder only: tied input and output embedding [V, d], no biases, rotary positions, one norm scale a layer, a final
+ * norm without parameters, a parallel block x <- x + Attention(norm(x)) + FFN(norm(x)) with a gated feed-forward, and
+ * dropout on the embedding and on what each block adds. (arXiv 2510.22037v2, table B.3: parameters are
+ * V d + layers (4 d heads kv + 3 d ffw + d).)
+ *
+ *   model_create -> { model_gradient (once a micro-batch) -> model_update }* -> model_losses -> model_destroy
+ *
+ * A model owns everything it needs in one block, allocated by model_create and never grown; model_memory_bytes says
+ * before how large it is. OpenMP threads: as many as omp_get_max_threads() says. Results do not depend on them. */
+#ifndef SWEEP_MODEL_MODEL_H
+#define SWEEP_MODEL_MODEL_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct model_shape {
+    uint32_t layers;
+    uint32_t width; /* d, "embed" in the published table */
+    uint32_t heads;
+    uint32_t head_size;    /* kv, even; heads * kv may differ from d */
+    uint32_t feed_forward; /* ffw: columns of each of the three matrices */
+    uint32_t vocabulary;   /* V, 1 to 65 536: tokens are 16 bits */
+};
+
+/* What a model is made for. */
+struct model_setup {
+    struct model_shape shape;
+    uint32_t batch;    /* B: most sequences in one call of model_gradient or model_losses */
+    uint32_t sequence; /* T: tokens of a sequence */
+    float dropout;     /* probability that an element is dropped, 0 to < 1 */
+    uint64_t seed;     /* of the initial weights and of dropout */
+};
+
+struct model_optimizer {
+    float learning_rate;
+    float beta1, beta2, epsilon;
+    float weight_decay; /* decoupled, on matrices, not on norm scales */
+    float clip;         /* largest global norm of the gradient; 0: no clipping */
+};
+
+struct model;
+
+/* Parameters of a shape, as published. */
+uint64_t model_parameters(const struct model_shape *shape);
+
+/* Training FLOPs of one token in sequences of T: 6 (elements of all matrices, the tied embedding once)
+ * + 6 layers heads kv T. */
+double model_flops_per_token(const struct model_shape *shape, uint32_t sequence);
+
+/* Bytes that model_create allocates for this setup. */
+size_t model_memory_bytes(const struct model_setup *setup);
+
+/* Allocates and initializes a model. Fails on impossible shapes and when memory is short. */
+int model_create(struct model **model, const struct model_setup *setup, struct error *error);
+void model_destroy(struct model *model);
+
+/* Adds to the gradient that of scale * sum over the count * T predictions of the cross entropy (nats), with dropout.
+ * tokens: [count, T + 1], row i holds a sequence and, behind it, its last target; count <= B. step and
+ * first_sequence (its place in the whole batch) select the dropout masks, so cutting a batch into other micro-batches
+ * drops the same elements. *loss receives the plain sum of the cross entropies (nats). */
+void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count, float scale, uint64_t step,
+                    uint32_t first_sequence, double *loss);
+
+/* Clips the gradient, applies one AdamW step (bias-corrected) and clears the gradient. Returns the norm of the gradient
+ * before clipping; when it is not finite nothing is changed but the gradient cleared. */
+double model_update(struct model *model, const struct model_optimizer *optimizer);
+
+/* Cross entropy (nats) of each prediction without dropout: tokens [count, T + 1] -> losses [count, T]. count <= B. */
+void model_losses(struct model *model, const uint16_t *tokens, uint32_t count, float *losses);
+
+/* The parameters as one array [model_parameters], and the gradient in the same order:
+ * embedding [V, d]; then for each layer norm [d], query key value [d, heads kv] each, output [heads kv, d], gate [d,
+ * ffw], up [d, ffw], down [ffw, d]. Owned by the model. */
+float *model_weights(struct model *model);
+float *model_gradients(struct model *model);
+
+#endif

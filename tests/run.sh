@@ -1,0 +1,25 @@
+#!/bin/sh
+# run.sh PROGRAM... : runs test programs and scripts that print TAP (cmocka's or their own), shows what failed, and
+# ends with "N passed, N failed". A program that dies, or runs fewer tests than its plan line 1..N says, counts as one
+# more failure; so does one without a plan.
+export CMOCKA_MESSAGE_OUTPUT=TAP
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+passed=0 failed=0
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+for program in "$@"; do
+    "$program" >"$log" 2>&1 </dev/null
+    status=$?
+    ok=$(grep -c '^ok' "$log")
+    bad=$(grep -c '^not ok' "$log")
+    plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log" | awk '{n += $1} END {print n + 0}')
+    if [ "$plan" -eq 0 ] || [ $((ok + bad)) -ne "$plan" ] || { [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+        echo "not ok - $program: exit $status after $((ok + bad)) of $plan tests" >>"$log"
+        bad=$((bad + 1))
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad))
+    echo "$program: $ok passed, $bad failed"
+    [ "$bad" -eq 0 ] || tail -n 60 "$log"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

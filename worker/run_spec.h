@@ -1,0 +1,39 @@
+/* A run specification: one flat struct that says everything a worker needs to do one training run. It is sent as bytes
+ * between processes of one binary. */
+#ifndef SWEEP_WORKER_RUN_SPEC_H
+#define SWEEP_WORKER_RUN_SPEC_H
+
+#include "base/file.h"
+#include "base/record.h"
+#include "model/model.h"
+
+#include <stdint.h>
+
+struct run_spec {
+    uint32_t run;     /* number in the plan */
+    uint32_t attempt; /* 1 for the first */
+    uint64_t key;     /* seeds weights, dropout and the order of the data; derived from the run's identity */
+
+    struct model_shape shape;
+    uint32_t batch;       /* sequences of an optimizer step */
+    uint32_t micro_batch; /* sequences of one gradient call: bounds the memory */
+    uint32_t sequence;    /* T */
+    uint64_t steps;
+    uint64_t warmup_steps;
+    double decay_fraction;
+    struct model_optimizer optimizer; /* its learning rate is that of the constant part */
+    float dropout;
+
+    uint32_t curve_steps;       /* a curve point every so many steps */
+    uint64_t evaluation_steps;  /* an evaluation every so many steps, and at the end */
+    uint64_t evaluation_tokens; /* predictions of a test set */
+
+    char tokens_folder[FILE_PATH_SIZE];
+    uint32_t language_count; /* of the mixture */
+    uint32_t test_count;     /* test sets to evaluate */
+    double weights[LANGUAGES_MAX];
+    char languages[LANGUAGES_MAX][LANGUAGE_CODE_SIZE];
+    char tests[LANGUAGES_MAX][LANGUAGE_CODE_SIZE];
+};
+
+#endif
