@@ -1,3 +1,119 @@
-int main(void) {
-    return 0;
+/* sweep: the table of sub-commands. `sweep STUDY.yaml` runs the study. */
+#include "orchestrator/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
+
+static const struct command commands[] = {
+    {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
+    {"check", "FILE", "verify a study file, an archive, a journal, a vocabulary or a shard", command_check},
+    {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
+    {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
+    {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},
+    {"corpus synthesize", "FOLDER", "write text of synthetic related languages", command_corpus_synthesize},
+    {"corpus vocabulary", "TEXT_FOLDER MODEL", "train a SentencePiece vocabulary", command_corpus_vocabulary},
+    {"corpus encode", "TEXT_FOLDER TOKENS_FOLDER", "turn text into shards of tokens", command_corpus_encode},
+    {"corpus info", "SHARD...", "what shards hold", command_corpus_info},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static void print_usage(FILE *file) {
+    fprintf(file, "sweep " SWEEP_VERSION ": multilingual scaling-law studies on CPU clusters\n\n"
+                  "usage: sweep STUDY.yaml [--archive FILE] [--quiet]   run or resume a study\n"
+                  "       mpirun -n RANKS sweep STUDY.yaml ...          the same over many workers\n"
+                  "       sweep COMMAND ...\n\ncommands:\n");
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        fprintf(file, "  %-18s %s\n", commands[i].name, commands[i].summary);
+    fprintf(file, "\n`sweep COMMAND --help` says more; `sweep STUDY.yaml --help` on running.\n");
+}
+
+/* Words of the command line that the name of a command takes up; 0: it is another one. */
+static int words_of_name(const char *name, int count, char **words) {
+    const size_t first = strcspn(name, " ");
+    if (count < 1 || strlen(words[0]) != first || strncmp(name, words[0], first) != 0)
+        return 0;
+    if (!name[first])
+        return 1;
+    return count >= 2 && strcmp(words[1], name + first + 1) == 0 ? 2 : 0;
+}
+
+/* Levenshtein distance of two short words. */
+static size_t distance(const char *a, const char *b) {
+    size_t row[64];
+    const size_t length = strlen(b);
+    if (length >= sizeof row / sizeof *row)
+        return length;
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < length; j++) {
+            const size_t substituted = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            const size_t gap = (row[j] < diagonal ? row[j] : diagonal) + 1;
+            row[j + 1] = substituted < gap ? substituted : gap;
+        }
+    }
+    return row[length];
+}
+
+static int unknown_command(int count, char **words, struct error *error) {
+    char given[256];
+    const struct command *nearest = NULL;
+    size_t least = 4;
+    snprintf(given, sizeof given, "%s", words[0]);
+    if (strcmp(words[0], "corpus") == 0)
+        snprintf(given, sizeof given, "corpus%s%s", count > 1 ? " " : "", count > 1 ? words[1] : "");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        const size_t away = distance(given, commands[i].name);
+        if (away < least) {
+            least = away;
+            nearest = &commands[i];
+        }
+    }
+    if (nearest)
+        return error_set(error, ERROR_INPUT, "'%s' is neither a command nor a study file; did you mean `sweep %s`?",
+                         given, nearest->name);
+    return error_set(error, ERROR_INPUT,
+                     "'%s' is neither a command nor a study file; `sweep --help` lists the commands", given);
+}
+
+/* A study file is told from a mistyped command by its ending or by being there. */
+static bool is_study_file(const char *word) {
+    const char *dot = strrchr(word, '.');
+    return (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) || access(word, F_OK) == 0;
+}
+
+static int run_words(int count, char **words, struct error *error) {
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        const int used = words_of_name(commands[i].name, count, words);
+        if (used > 0)
+            return commands[i].run(&commands[i], count - used, words + used, error);
+    }
+    for (int i = 0; i < count; i++)
+        if (words[i][0] != '-' && is_study_file(words[i]))
+            return command_run(&run_study, count, words, error);
+    return unknown_command(count, words, error);
+}
+
+int main(int count, char **words) {
+    if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 || strcmp(words[1], "help") == 0) {
+        print_usage(count < 2 ? stderr : stdout);
+        return count < 2 ? ERROR_INPUT : EXIT_SUCCESS;
+    }
+    if (strcmp(words[1], "--version") == 0) {
+        puts("sweep " SWEEP_VERSION);
+        return EXIT_SUCCESS;
+    }
+    struct error error = {0};
+    if (run_words(count - 1, words + 1, &error) == 0)
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    fflush(stdout);
+    fprintf(stderr, "sweep: %s\n", error.message);
+    return error.code;
 }
