@@ -114,6 +114,7 @@ int main(int count, char **words) {
     if (run_words(count - 1, words + 1, &error) == 0)
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     fflush(stdout);
-    fprintf(stderr, "sweep: %s\n", error.message);
+    if (error.message[0]) /* empty: said already, or by another rank */
+        fprintf(stderr, "sweep: %s\n", error.message);
     return error.code;
 }

@@ -1,0 +1,33 @@
+/* The plan: every run of a study, what it costs and what it waits for, in the order of the study file. */
+#ifndef SWEEP_ORCHESTRATOR_PLAN_H
+#define SWEEP_ORCHESTRATOR_PLAN_H
+
+#include "orchestrator/study.h"
+#include "worker/run_spec.h"
+
+#include <stddef.h>
+
+enum { WAITS_FOR_NOTHING = -1 };
+
+struct planned_run {
+    uint32_t group, mixture, size; /* indices into the study */
+    uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
+    double flops;                  /* of training and evaluation */
+    size_t memory_bytes;           /* of the model in a worker */
+    int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
+    char identity[33];             /* hash of its resolved specification: kind, mixture, size, training, seed */
+};
+
+struct plan {
+    size_t count;
+    struct planned_run *runs;
+};
+
+/* Resolves a study into its runs. */
+int plan_make(const struct study *study, struct plan *plan, struct error *error);
+void plan_free(struct plan *plan);
+
+/* The specification of a run for a worker. spec is large: the caller owns it. */
+void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);
+
+#endif

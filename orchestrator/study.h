@@ -1,0 +1,92 @@
+/* A study file, read, checked and resolved: every default filled in, every path made good.
+ *
+ * One table of keys (study_keys.c) drives parsing, checks, defaults and docs/study-files.md. Paths in a study file are
+ * relative to the folder of the study file, so that the same command means the same archive from anywhere. */
+#ifndef SWEEP_ORCHESTRATOR_STUDY_H
+#define SWEEP_ORCHESTRATOR_STUDY_H
+
+#include "base/file.h"
+#include "base/record.h"
+#include "corpus/encode.h"
+#include "corpus/synthetic.h"
+#include "corpus/vocabulary.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct study_size {
+    char name[32]; /* "scale 0", or the name given */
+    int32_t scale; /* published scale; -1: own dimensions */
+    struct model_shape shape;
+    uint64_t tokens; /* of a run of this size: its own, or those of training */
+    uint32_t batch;
+};
+
+/* A mixture: the languages of a run and their weights (sum 1). */
+struct study_mixture {
+    char name[64]; /* "en", "en+fr", or the name given */
+    uint32_t language_count;
+    uint32_t *languages; /* [language_count] indices into the languages of the study */
+    double *weights;     /* [language_count] */
+};
+
+/* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
+struct study_group {
+    char kind[24]; /* "monolingual", "bilingual", "multilingual" */
+    uint32_t mixture_count, size_count;
+    struct study_mixture *mixtures;
+    uint32_t *sizes; /* [size_count] indices into the sizes of the study */
+};
+
+struct study {
+    char name[64];
+    char path[FILE_PATH_SIZE];    /* of the study file */
+    char archive[FILE_PATH_SIZE]; /* the HDF5 file; the journal lies beside it with ".journal" behind its name */
+    char *file;                   /* the text of the study file */
+
+    uint32_t language_count;
+    char (*languages)[LANGUAGE_CODE_SIZE];
+
+    char text_folder[FILE_PATH_SIZE];
+    char tokens_folder[FILE_PATH_SIZE]; /* vocabulary.model and the shards; made from the text where missing */
+    bool synthetic;                     /* text is made by corpus/synthetic.h */
+    struct synthetic_settings synthetic_settings;
+    struct synthetic_language *synthetic_languages; /* [language_count] or NULL */
+    struct vocabulary_settings vocabulary;
+    struct encode_settings encode;
+
+    uint32_t size_count;
+    struct study_size *sizes;
+
+    uint32_t sequence, micro_batch;
+    uint64_t warmup_steps;
+    double decay_fraction;
+    struct model_optimizer optimizer;
+    double dropout;
+    uint64_t seed;
+    uint64_t curve_tokens; /* a curve point every so many tokens */
+
+    uint64_t evaluation_every_tokens, evaluation_tokens;
+    double reference_tokens; /* d of the bilingual transfer score */
+
+    uint32_t group_count;
+    struct study_group *groups;
+};
+
+/* Reads and checks a study file. All mistakes are found before it fails: each is written as a line
+ * "sweep: FILE:LINE:COL: what is wrong; what would be right" to `mistakes` (standard error; NULL: nowhere), and the
+ * error counts them. */
+int study_read(const char *path, struct study *study, FILE *mistakes, struct error *error);
+void study_free(struct study *study);
+
+/* Every resolved setting that a result depends on, a line "key: value" each, in a fixed order: two studies give the
+ * same results when their texts are the same (and the text of the languages is). The caller frees it; NULL: no memory.
+ */
+char *study_settings(const struct study *study);
+
+/* Writes docs/study-files.md from the table of keys. */
+int study_write_reference(FILE *file);
+
+#endif
