@@ -1,0 +1,174 @@
+#include "orchestrator/prepare.h"
+
+#include "corpus/shard.h"
+#include "corpus/text.h"
+#include "orchestrator/settings.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(bool quiet, const char *format, ...) {
+    if (quiet)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+}
+
+/* The text file of every language; a missing one is made when the study is synthetic. */
+static int find_texts(const struct study *study, bool quiet, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    bool missing = false;
+    for (uint32_t l = 0; l < study->language_count && !missing; l++)
+        missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
+    if (!missing || !study->synthetic)
+        return missing ? -1 : 0;
+    say(quiet, "corpus: writing %u synthetic languages into %s\n", study->language_count, study->text_folder);
+    if (file_make_folder(study->text_folder, error) != 0)
+        return -1;
+    return synthetic_write(study->text_folder, study->synthetic_languages, study->language_count,
+                           &study->synthetic_settings, error);
+}
+
+/* Holds the settings that the folder was made with against the study's, or notes them when it is new. */
+static int match_settings(const struct study *study, bool made, struct error *error) {
+    static const char *const prefixes[] = {"vocabulary.", "corpus.test_", "corpus.synthetic", NULL};
+    char path[FILE_PATH_SIZE], difference[512];
+    char *all = study_settings(study), *now = all ? settings_select(all, prefixes) : NULL, *before = NULL;
+    size_t size;
+    int result = 0;
+    free(all);
+    if (!now)
+        return error_set(error, ERROR_FAILED, "no memory for the settings of the corpus");
+    if (file_join(path, study->tokens_folder, "settings.txt", error) != 0)
+        result = -1;
+    else if (made)
+        result = file_write(path, now, strlen(now), error);
+    else if (file_exists(path)) {
+        result = file_read(path, 1 << 20, &before, &size, error);
+        if (result == 0 && settings_differ(before, now, difference, sizeof difference))
+            result =
+                error_set(error, ERROR_INPUT,
+                          "%s: was made with other settings: %s; name another folder under corpus.tokens, or remove "
+                          "this one",
+                          study->tokens_folder, difference);
+    }
+    free(before);
+    free(now);
+    return result;
+}
+
+static int open_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (file_join(path, study->tokens_folder, VOCABULARY_FILE, error) != 0)
+        return -1;
+    const bool missing = !file_exists(path);
+    if (missing && find_texts(study, quiet, error) != 0)
+        return -1;
+    if (match_settings(study, missing, error) != 0)
+        return -1;
+    if (missing) {
+        say(quiet, "corpus: training a vocabulary of %u pieces\n", study->vocabulary.pieces);
+        if (vocabulary_train(path, study->text_folder, study->languages, study->language_count, &study->vocabulary,
+                             error) != 0)
+            return -1;
+    }
+    if (vocabulary_open(vocabulary, path, error) != 0)
+        return -1;
+    if (vocabulary_size(*vocabulary) != study->vocabulary.pieces) {
+        error_set(error, ERROR_INPUT, "%s: has %u pieces, the study asks for %u under vocabulary.pieces", path,
+                  vocabulary_size(*vocabulary), study->vocabulary.pieces);
+        vocabulary_close(*vocabulary);
+        return -1;
+    }
+    return 0;
+}
+
+static int encode_missing(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
+                          const char *language, struct error *error) {
+    char train[FILE_PATH_SIZE], test[FILE_PATH_SIZE], text[FILE_PATH_SIZE];
+    if (shard_path(train, study->tokens_folder, language, "train", error) != 0 ||
+        shard_path(test, study->tokens_folder, language, "test", error) != 0)
+        return -1;
+    if (file_exists(train) && file_exists(test))
+        return 0;
+    struct encode_result result;
+    if (text_find(text, study->text_folder, language, error) != 0 ||
+        encode_language(study->tokens_folder, language, text, vocabulary, &study->encode, &result, error) != 0)
+        return -1;
+    say(quiet, "corpus: %s: %llu training and %llu test tokens, %llu duplicate documents dropped\n", language,
+        (unsigned long long)result.train_tokens, (unsigned long long)result.test_tokens,
+        (unsigned long long)result.duplicates);
+    if (result.broken_lines > 0)
+        say(quiet, "corpus: %s: %llu broken lines left out, the first is line %llu\n", text,
+            (unsigned long long)result.broken_lines, (unsigned long long)result.first_broken_line);
+    return 0;
+}
+
+/* Checks both shards of a language and writes their lines of identity to out. */
+static int verify_shards(const struct study *study, const struct vocabulary *vocabulary, const char *language,
+                         FILE *out, struct error *error) {
+    static const char *const splits[] = {"train", "test"};
+    for (int i = 0; i < 2; i++) {
+        char path[FILE_PATH_SIZE];
+        struct shard shard;
+        if (shard_path(path, study->tokens_folder, language, splits[i], error) != 0 ||
+            shard_open(&shard, path, error) != 0)
+            return -1;
+        int result = shard_verify(&shard, path, error);
+        if (result == 0 && strcmp(shard.header.vocabulary, vocabulary_identity(vocabulary)) != 0)
+            result = error_set(error, ERROR_INPUT,
+                               "%s: was encoded with another vocabulary; remove it to have it made anew", path);
+        if (result == 0)
+            fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, splits[i],
+                    (unsigned long long)shard.header.token_count, (unsigned long long)shard.header.payload_checksum);
+        shard_close(&shard);
+        if (result != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Languages are independent: each thread encodes one. The first failure in the order of the study is told. */
+static int make_shards(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
+                       struct error *error) {
+    int first_failed = (int)study->language_count;
+#pragma omp parallel for schedule(dynamic)
+    for (int l = 0; l < (int)study->language_count; l++) {
+        struct error own = {0};
+        if (encode_missing(study, quiet, vocabulary, study->languages[l], &own) != 0) {
+#pragma omp critical
+            if (l < first_failed) {
+                first_failed = l;
+                *error = own;
+            }
+        }
+    }
+    return first_failed < (int)study->language_count ? -1 : 0;
+}
+
+int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error) {
+    struct vocabulary *vocabulary;
+    *identities = NULL;
+    if (file_make_folder(study->tokens_folder, error) != 0 || open_vocabulary(study, quiet, &vocabulary, error) != 0)
+        return -1;
+    size_t size;
+    FILE *out = open_memstream(identities, &size);
+    int result = out ? make_shards(study, quiet, vocabulary, error)
+                     : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    if (result == 0) {
+        fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));
+        for (uint32_t l = 0; l < study->language_count && result == 0; l++)
+            result = verify_shards(study, vocabulary, study->languages[l], out, error);
+    }
+    if (out && fclose(out) != 0 && result == 0)
+        result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    if (result != 0) {
+        free(*identities);
+        *identities = NULL;
+    }
+    vocabulary_close(vocabulary);
+    return result;
+}

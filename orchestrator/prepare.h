@@ -1,0 +1,16 @@
+/* From text to shards before the first run: whatever of synthetic text, vocabulary and shards is missing in the folders
+ * that a study names is made; what is there is checked and kept. */
+#ifndef SWEEP_ORCHESTRATOR_PREPARE_H
+#define SWEEP_ORCHESTRATOR_PREPARE_H
+
+#include "orchestrator/study.h"
+
+/* Name of the vocabulary in a folder of shards. */
+#define VOCABULARY_FILE "vocabulary.model"
+
+/* *identities receives what the study's results depend on beyond its settings, "key: value" lines with the identity of
+ * the vocabulary and of each shard; the caller frees it. Says on standard error what it makes unless quiet. Fails when
+ * text is missing, when what is there was made with other settings, or when a shard is damaged. */
+int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error);
+
+#endif

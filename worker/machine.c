@@ -1,0 +1,78 @@
+#include "worker/machine.h"
+
+#include "model/kernels.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What each rank of a node tells the others. */
+struct place {
+    cpu_set_t cores;
+    int trains;
+};
+
+static int threads_of(const struct place *places, int ranks, int me) {
+    const char *wished = getenv("OMP_NUM_THREADS");
+    if (wished && atoi(wished) > 0)
+        return atoi(wished);
+    int sharing = 0; /* training ranks whose cores overlap mine */
+    for (int i = 0; i < ranks; i++) {
+        cpu_set_t common;
+        CPU_AND(&common, &places[i].cores, &places[me].cores);
+        sharing += places[i].trains && CPU_COUNT(&common) > 0;
+    }
+    const int cores = CPU_COUNT(&places[me].cores);
+    return sharing > 1 && cores > sharing ? cores / sharing : sharing > 1 ? 1 : cores;
+}
+
+void machine_find(MPI_Comm comm, struct machine *machine) {
+    memset(machine, 0, sizeof *machine);
+    MPI_Comm node;
+    int node_rank, node_ranks;
+    MPI_Comm_rank(comm, &machine->rank);
+    MPI_Comm_size(comm, &machine->ranks);
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, machine->rank, MPI_INFO_NULL, &node);
+    MPI_Comm_rank(node, &node_rank);
+    MPI_Comm_size(node, &node_ranks);
+
+    struct place mine = {.trains = machine->rank > 0 || machine->ranks == 1};
+    if (sched_getaffinity(0, sizeof mine.cores, &mine.cores) != 0)
+        CPU_SET(0, &mine.cores);
+    struct place *places = calloc((size_t)node_ranks, sizeof *places);
+    if (!places)
+        MPI_Abort(comm, EXIT_FAILURE); /* no memory for a few hundred bytes: nothing can work */
+    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, places, sizeof mine, MPI_BYTE, node);
+
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (int i = 0; i < node_ranks; i++) {
+        CPU_OR(&all, &all, &places[i].cores);
+        machine->workers_here += places[i].trains;
+    }
+    machine->cores_here = CPU_COUNT(&all);
+    machine->cores = CPU_COUNT(&mine.cores);
+    machine->threads = threads_of(places, node_ranks, node_rank);
+    omp_set_num_threads(machine->threads);
+    free(places);
+
+    const int first = node_rank == 0;
+    MPI_Allreduce(&first, &machine->nodes, 1, MPI_INT, MPI_SUM, comm);
+    MPI_Comm_free(&node);
+    snprintf(machine->isa, sizeof machine->isa, "%s", kernels_isa());
+    gethostname(machine->host, sizeof machine->host - 1);
+}
+
+struct machine *machine_gather(MPI_Comm comm, const struct machine *machine) {
+    struct machine *machines = NULL;
+    if (machine->rank == 0) {
+        machines = calloc((size_t)machine->ranks, sizeof *machines);
+        if (!machines)
+            MPI_Abort(comm, EXIT_FAILURE);
+    }
+    MPI_Gather(machine, sizeof *machine, MPI_BYTE, machines, sizeof *machine, MPI_BYTE, 0, comm);
+    return machines;
+}

@@ -1,0 +1,192 @@
+#include "worker/train.h"
+
+#include "corpus/batches.h"
+#include "corpus/test_set.h"
+#include "model/schedule.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything that a run holds while it trains. */
+struct training {
+    const struct run_spec *spec;
+    const struct run_sink *sink;
+    struct batches *batches;
+    struct test_set *tests; /* [test_count] */
+    uint32_t tests_open;
+    struct model *model;
+    uint16_t *tokens;             /* [micro_batch, T + 1] */
+    float *losses;                /* [micro_batch, T] */
+    struct loss_point *points;    /* [test_count] */
+    struct language_tokens *seen; /* [language_count] */
+};
+
+static struct model_setup model_setup(const struct run_spec *spec) {
+    return (struct model_setup){.shape = spec->shape,
+                                .batch = spec->micro_batch,
+                                .sequence = spec->sequence,
+                                .dropout = spec->dropout,
+                                .seed = spec->key};
+}
+
+static size_t token_bytes(const struct run_spec *spec) {
+    return (size_t)spec->micro_batch * (spec->sequence + 1) * sizeof(uint16_t);
+}
+
+static size_t loss_bytes(const struct run_spec *spec) {
+    return (size_t)spec->micro_batch * spec->sequence * sizeof(float);
+}
+
+size_t run_memory_bytes(const struct run_spec *spec) {
+    const struct model_setup setup = model_setup(spec);
+    return model_memory_bytes(&setup) + token_bytes(spec) + loss_bytes(spec) +
+           spec->test_count * (sizeof(struct test_set) + sizeof(struct loss_point)) +
+           spec->language_count * sizeof(struct language_tokens);
+}
+
+static void training_close(struct training *training) {
+    batches_close(training->batches);
+    for (uint32_t i = 0; i < training->tests_open; i++)
+        test_set_close(&training->tests[i]);
+    model_destroy(training->model);
+    free(training->tests);
+    free(training->tokens);
+    free(training->losses);
+    free(training->points);
+    free(training->seen);
+}
+
+static int training_open(struct training *training, struct error *error) {
+    const struct run_spec *spec = training->spec;
+    if (batches_open(&training->batches, spec->tokens_folder, spec->languages, spec->weights, spec->language_count,
+                     spec->shape.vocabulary, spec->batch, spec->sequence, spec->key, error) != 0)
+        return -1;
+    training->tests = calloc(spec->test_count, sizeof *training->tests);
+    training->tokens = malloc(token_bytes(spec));
+    training->losses = malloc(loss_bytes(spec));
+    training->points = calloc(spec->test_count, sizeof *training->points);
+    training->seen = calloc(spec->language_count, sizeof *training->seen);
+    if (!training->tests || !training->tokens || !training->losses || !training->points || !training->seen)
+        return error_set(error, ERROR_FAILED, "run %u: no memory for its batches", spec->run);
+    for (; training->tests_open < spec->test_count; training->tests_open++)
+        if (test_set_open(&training->tests[training->tests_open], spec->tokens_folder,
+                          spec->tests[training->tests_open], spec->shape.vocabulary, spec->sequence,
+                          spec->evaluation_tokens, error) != 0)
+            return -1;
+    const struct model_setup setup = model_setup(spec);
+    return model_create(&training->model, &setup, error);
+}
+
+/* Sum of the cross entropies over the predictions of a test set, in the order of the text. */
+static double test_loss_sum(struct training *training, const struct test_set *set) {
+    const uint32_t length = training->spec->sequence;
+    double sum = 0;
+    for (uint64_t first = 0; first < set->windows; first += training->spec->micro_batch) {
+        const uint64_t left = set->windows - first;
+        const uint32_t count = left < training->spec->micro_batch ? (uint32_t)left : training->spec->micro_batch;
+        test_set_get(set, first, count, training->tokens);
+        model_losses(training->model, training->tokens, count, training->losses);
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t predictions = test_set_predictions(set, first + i);
+            for (uint32_t t = 0; t < predictions; t++)
+                sum += (double)training->losses[(size_t)i * length + t];
+        }
+    }
+    return sum;
+}
+
+static uint64_t tokens_of_language(const struct training *training, const char *language, uint64_t steps) {
+    for (uint32_t l = 0; l < training->spec->language_count; l++)
+        if (strcmp(training->spec->languages[l], language) == 0)
+            return batches_seen(training->batches, steps, l).tokens;
+    return 0;
+}
+
+static int evaluate(struct training *training, uint64_t steps, struct error *error) {
+    const struct run_spec *spec = training->spec;
+    for (uint32_t i = 0; i < spec->test_count; i++) {
+        const struct test_losses losses =
+            test_set_losses(&training->tests[i], test_loss_sum(training, &training->tests[i]));
+        struct loss_point *point = &training->points[i];
+        *point = (struct loss_point){.run = spec->run,
+                                     .step = (uint32_t)steps,
+                                     .tokens = steps * spec->batch * spec->sequence,
+                                     .tokens_target = tokens_of_language(training, spec->tests[i], steps),
+                                     .set = "test",
+                                     .cross_entropy = losses.cross_entropy,
+                                     .unigram_normalised = losses.unigram_normalised,
+                                     .bits_per_byte = losses.bits_per_byte};
+        memcpy(point->language, spec->tests[i], LANGUAGE_CODE_SIZE);
+    }
+    return training->sink->add_losses(training->sink->context, training->points, spec->test_count, error);
+}
+
+/* One optimizer step; returns the mean loss of its batch, not finite when training has broken down. */
+static double train_step(struct training *training, uint64_t step, float learning_rate) {
+    const struct run_spec *spec = training->spec;
+    const double predictions = (double)spec->batch * spec->sequence;
+    double sum = 0;
+    for (uint32_t first = 0; first < spec->batch; first += spec->micro_batch) {
+        const uint32_t left = spec->batch - first;
+        const uint32_t count = left < spec->micro_batch ? left : spec->micro_batch;
+        double loss;
+        batches_get(training->batches, step, first, count, training->tokens);
+        model_gradient(training->model, training->tokens, count, (float)(1 / predictions), step, first, &loss);
+        sum += loss;
+    }
+    struct model_optimizer optimizer = spec->optimizer;
+    optimizer.learning_rate = learning_rate;
+    const double norm = model_update(training->model, &optimizer);
+    return isfinite(norm) ? sum / predictions : NAN;
+}
+
+static int train(struct training *training, struct error *error) {
+    const struct run_spec *spec = training->spec;
+    const struct learning_rate_schedule schedule = {.base = (double)spec->optimizer.learning_rate,
+                                                    .warmup_steps = spec->warmup_steps,
+                                                    .steps = spec->steps,
+                                                    .decay_fraction = spec->decay_fraction};
+    double sum = 0;
+    uint64_t summed = 0;
+    for (uint64_t step = 0; step < spec->steps; step++) {
+        const double learning_rate = schedule_learning_rate(&schedule, step);
+        const double loss = train_step(training, step, (float)learning_rate);
+        if (!isfinite(loss))
+            return error_set(error, ERROR_FAILED,
+                             "loss or gradient is not finite at step %llu; a smaller learning rate may help",
+                             (unsigned long long)step + 1);
+        sum += loss;
+        summed++;
+        const uint64_t done = step + 1;
+        const bool last = done == spec->steps;
+        if (last || done % spec->curve_steps == 0) {
+            const struct curve_point point = {.run = spec->run,
+                                              .step = (uint32_t)done,
+                                              .tokens = done * spec->batch * spec->sequence,
+                                              .learning_rate = learning_rate,
+                                              .loss = sum / (double)summed};
+            if (training->sink->add_curve(training->sink->context, &point, error) != 0)
+                return -1;
+            sum = 0;
+            summed = 0;
+        }
+        if ((last || done % spec->evaluation_steps == 0) && evaluate(training, done, error) != 0)
+            return -1;
+    }
+    for (uint32_t l = 0; l < spec->language_count; l++) {
+        training->seen[l] = batches_seen(training->batches, spec->steps, l);
+        training->seen[l].run = spec->run;
+    }
+    return training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error);
+}
+
+int run_train(const struct run_spec *spec, const struct run_sink *sink, struct error *error) {
+    struct training training = {.spec = spec, .sink = sink};
+    int result = training_open(&training, error);
+    if (result == 0)
+        result = train(&training, error);
+    training_close(&training);
+    return result;
+}

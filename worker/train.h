@@ -1,0 +1,32 @@
+/* One training run: from its specification to a stream of points.
+ *
+ *   run_spec -> corpus gives batch b -> model trains -> points go to the sink, evaluations in between
+ *
+ * Everything told to the sink is a pure function of the specification and the shards. */
+#ifndef SWEEP_WORKER_TRAIN_H
+#define SWEEP_WORKER_TRAIN_H
+
+#include "base/error.h"
+#include "base/record.h"
+#include "worker/run_spec.h"
+
+#include <stddef.h>
+
+/* Where a run tells what it finds, in order; an error from the sink ends the run with it. */
+struct run_sink {
+    void *context;
+    int (*add_curve)(void *context, const struct curve_point *point, struct error *error);
+    int (*add_losses)(void *context, const struct loss_point *points, uint32_t count, struct error *error);
+    int (*add_seen)(void *context, const struct language_tokens *seen, uint32_t count, struct error *error);
+};
+
+/* Trains a run from its first step to its last. Curve points every spec->curve_steps and at the last step, evaluations
+ * of every test set every spec->evaluation_steps and at the last step, what was seen of each language at the end. Fails
+ * when a shard is missing or wrong, memory is short, or the loss or gradient is no longer finite (the step is named).
+ */
+int run_train(const struct run_spec *spec, const struct run_sink *sink, struct error *error);
+
+/* Bytes that run_train allocates, the mapped shards not counted. */
+size_t run_memory_bytes(const struct run_spec *spec);
+
+#endif
