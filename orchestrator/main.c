@@ -14,10 +14,10 @@ static const struct command commands[] = {
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
     {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},
-    {"corpus synthesize", "FOLDER", "write text of synthetic related languages", command_corpus_synthesize},
-    {"corpus vocabulary", "TEXT_FOLDER MODEL", "train a SentencePiece vocabulary", command_corpus_vocabulary},
-    {"corpus encode", "TEXT_FOLDER TOKENS_FOLDER", "turn text into shards of tokens", command_corpus_encode},
-    {"corpus info", "SHARD...", "what shards hold", command_corpus_info},
+    {"corpus synthesize", "STUDY.yaml", "write the text of a study's synthetic languages", command_corpus_synthesize},
+    {"corpus vocabulary", "STUDY.yaml", "train a study's vocabulary on its text", command_corpus_vocabulary},
+    {"corpus encode", "STUDY.yaml", "turn a study's text into shards of tokens", command_corpus_encode},
+    {"corpus info", "STUDY.yaml", "what the shards of a study hold", command_corpus_info},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

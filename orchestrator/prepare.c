@@ -17,8 +17,7 @@ static void say(bool quiet, const char *format, ...) {
     va_end(arguments);
 }
 
-/* The text file of every language; a missing one is made when the study is synthetic. */
-static int find_texts(const struct study *study, bool quiet, struct error *error) {
+int prepare_text(const struct study *study, bool quiet, struct error *error) {
     char path[FILE_PATH_SIZE];
     bool missing = false;
     for (uint32_t l = 0; l < study->language_count && !missing; l++)
@@ -86,14 +85,18 @@ static int open_vocabulary(const struct study *study, bool quiet, struct vocabul
     return 0;
 }
 
-static int encode_missing(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
-                          const char *language, struct error *error) {
-    char train[FILE_PATH_SIZE], test[FILE_PATH_SIZE], text[FILE_PATH_SIZE];
+static int shard_missing(const struct study *study, const char *language, bool *missing, struct error *error) {
+    char train[FILE_PATH_SIZE], test[FILE_PATH_SIZE];
     if (shard_path(train, study->tokens_folder, language, "train", error) != 0 ||
         shard_path(test, study->tokens_folder, language, "test", error) != 0)
         return -1;
-    if (file_exists(train) && file_exists(test))
-        return 0;
+    *missing = !file_exists(train) || !file_exists(test);
+    return 0;
+}
+
+static int encode(const struct study *study, bool quiet, const struct vocabulary *vocabulary, const char *language,
+                  struct error *error) {
+    char text[FILE_PATH_SIZE];
     struct encode_result result;
     if (text_find(text, study->text_folder, language, error) != 0 ||
         encode_language(study->tokens_folder, language, text, vocabulary, &study->encode, &result, error) != 0)
@@ -135,24 +138,37 @@ static int verify_shards(const struct study *study, const struct vocabulary *voc
 static int make_shards(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
                        struct error *error) {
     int first_failed = (int)study->language_count;
+    bool any = false, *missing = calloc(study->language_count, sizeof *missing);
+    if (!missing)
+        return error_set(error, ERROR_FAILED, "no memory for %u languages", study->language_count);
+    int result = 0;
+    for (uint32_t l = 0; l < study->language_count && result == 0; l++) {
+        result = shard_missing(study, study->languages[l], &missing[l], error);
+        any = any || missing[l];
+    }
+    if (result == 0 && any)
+        result = prepare_text(study, quiet, error);
+    if (result == 0) {
 #pragma omp parallel for schedule(dynamic)
-    for (int l = 0; l < (int)study->language_count; l++) {
-        struct error own = {0};
-        if (encode_missing(study, quiet, vocabulary, study->languages[l], &own) != 0) {
+        for (int l = 0; l < (int)study->language_count; l++) {
+            struct error own = {0};
+            if (missing[l] && encode(study, quiet, vocabulary, study->languages[l], &own) != 0) {
 #pragma omp critical
-            if (l < first_failed) {
-                first_failed = l;
-                *error = own;
+                if (l < first_failed) {
+                    first_failed = l;
+                    *error = own;
+                }
             }
         }
     }
-    return first_failed < (int)study->language_count ? -1 : 0;
+    free(missing);
+    return first_failed < (int)study->language_count ? -1 : result;
 }
 
 int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error) {
     struct vocabulary *vocabulary;
     *identities = NULL;
-    if (file_make_folder(study->tokens_folder, error) != 0 || open_vocabulary(study, quiet, &vocabulary, error) != 0)
+    if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
         return -1;
     size_t size;
     FILE *out = open_memstream(identities, &size);

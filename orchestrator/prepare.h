@@ -8,9 +8,13 @@
 /* Name of the vocabulary in a folder of shards. */
 #define VOCABULARY_FILE "vocabulary.model"
 
+/* Each step does those before it where they are missing, and says on standard error what it makes unless quiet. They
+ * fail when text is missing, when what is there was made with other settings, or when a shard is damaged. */
+int prepare_text(const struct study *study, bool quiet, struct error *error);
+int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error);
+
 /* *identities receives what the study's results depend on beyond its settings, "key: value" lines with the identity of
- * the vocabulary and of each shard; the caller frees it. Says on standard error what it makes unless quiet. Fails when
- * text is missing, when what is there was made with other settings, or when a shard is damaged. */
+ * the vocabulary and of each shard; the caller frees it. */
 int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error);
 
 #endif
