@@ -59,12 +59,13 @@ static int match_settings(const struct study *study, bool made, struct error *er
     return result;
 }
 
-static int open_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error) {
+int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error) {
     char path[FILE_PATH_SIZE];
-    if (file_join(path, study->tokens_folder, VOCABULARY_FILE, error) != 0)
+    if (file_make_folder(study->tokens_folder, error) != 0 ||
+        file_join(path, study->tokens_folder, VOCABULARY_FILE, error) != 0)
         return -1;
     const bool missing = !file_exists(path);
-    if (missing && find_texts(study, quiet, error) != 0)
+    if (missing && prepare_text(study, quiet, error) != 0)
         return -1;
     if (match_settings(study, missing, error) != 0)
         return -1;
