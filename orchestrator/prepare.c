@@ -17,23 +17,10 @@ static void say(bool quiet, const char *format, ...) {
     va_end(arguments);
 }
 
-int prepare_text(const struct study *study, bool quiet, struct error *error) {
-    char path[FILE_PATH_SIZE];
-    bool missing = false;
-    for (uint32_t l = 0; l < study->language_count && !missing; l++)
-        missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
-    if (!missing || !study->synthetic)
-        return missing ? -1 : 0;
-    say(quiet, "corpus: writing %u synthetic languages into %s\n", study->language_count, study->text_folder);
-    if (file_make_folder(study->text_folder, error) != 0)
-        return -1;
-    return synthetic_write(study->text_folder, study->synthetic_languages, study->language_count,
-                           &study->synthetic_settings, error);
-}
-
-/* Holds the settings that the folder was made with against the study's, or notes them when it is new. */
-static int match_settings(const struct study *study, bool made, struct error *error) {
-    static const char *const prefixes[] = {"vocabulary.", "corpus.test_", "corpus.synthetic", NULL};
+/* Holds the settings that a folder was made with, noted in its settings.txt, against the study's, or notes them when it
+ * is new. A folder without the note was made by hand and is taken as it is. */
+static int match_settings(const struct study *study, const char *folder, const char *const *prefixes, bool new,
+                          struct error *error) {
     char path[FILE_PATH_SIZE], difference[512];
     char *all = study_settings(study), *now = all ? settings_select(all, prefixes) : NULL, *before = NULL;
     size_t size;
@@ -41,25 +28,44 @@ static int match_settings(const struct study *study, bool made, struct error *er
     free(all);
     if (!now)
         return error_set(error, ERROR_FAILED, "no memory for the settings of the corpus");
-    if (file_join(path, study->tokens_folder, "settings.txt", error) != 0)
+    if (file_join(path, folder, "settings.txt", error) != 0)
         result = -1;
-    else if (made)
+    else if (new)
         result = file_write(path, now, strlen(now), error);
     else if (file_exists(path)) {
         result = file_read(path, 1 << 20, &before, &size, error);
         if (result == 0 && settings_differ(before, now, difference, sizeof difference))
             result =
                 error_set(error, ERROR_INPUT,
-                          "%s: was made with other settings: %s; name another folder under corpus.tokens, or remove "
-                          "this one",
-                          study->tokens_folder, difference);
+                          "%s: was made with other settings: %s; name another folder in the study, or remove this one",
+                          folder, difference);
     }
     free(before);
     free(now);
     return result;
 }
 
+int prepare_text(const struct study *study, bool quiet, struct error *error) {
+    static const char *const prefixes[] = {"languages", "corpus.synthetic", NULL};
+    char path[FILE_PATH_SIZE];
+    bool missing = false;
+    for (uint32_t l = 0; l < study->language_count && !missing; l++)
+        missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
+    if (!study->synthetic)
+        return missing ? -1 : 0;
+    if (file_make_folder(study->text_folder, error) != 0)
+        return -1;
+    if (missing) {
+        say(quiet, "corpus: writing %u synthetic languages into %s\n", study->language_count, study->text_folder);
+        if (synthetic_write(study->text_folder, study->synthetic_languages, study->language_count,
+                            &study->synthetic_settings, error) != 0)
+            return -1;
+    }
+    return match_settings(study, study->text_folder, prefixes, missing, error);
+}
+
 int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error) {
+    static const char *const prefixes[] = {"vocabulary.", "corpus.test_", "corpus.synthetic", NULL};
     char path[FILE_PATH_SIZE];
     if (file_make_folder(study->tokens_folder, error) != 0 ||
         file_join(path, study->tokens_folder, VOCABULARY_FILE, error) != 0)
@@ -67,7 +73,7 @@ int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary 
     const bool missing = !file_exists(path);
     if (missing && prepare_text(study, quiet, error) != 0)
         return -1;
-    if (match_settings(study, missing, error) != 0)
+    if (match_settings(study, study->tokens_folder, prefixes, missing, error) != 0)
         return -1;
     if (missing) {
         say(quiet, "corpus: training a vocabulary of %u pieces\n", study->vocabulary.pieces);

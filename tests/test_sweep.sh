@@ -1,0 +1,85 @@
+#!/bin/bash
+# The whole program on sweeps/tiny.yaml: same curves for any number of ranks, resume, refusals, exit codes. TAP.
+set -u
+sweep=$PWD/bin/sweep
+root=$PWD
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+count=0
+ok() { # ok STATUS NAME: one test
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; sed 's/^/# /' "$folder/log"; fi
+}
+# Equal in everything but when, where and in how many attempts it was made.
+same() { h5diff -q --exclude-path /execution "$1" "$2" >>"$folder/log" 2>&1; }
+study() { # study FOLDER: a copy of tiny.yaml with its data shared and an archive of its own
+    mkdir -p "$folder/sweeps"
+    cp "$root/sweeps/tiny.yaml" "$folder/sweeps/tiny.yaml"
+}
+run() { mpirun -n "$1" "$sweep" "$folder/sweeps/tiny.yaml" --archive "$folder/$2.h5" >"$folder/log" 2>&1; }
+
+study
+"$sweep" "$folder/sweeps/tiny.yaml" --archive "$folder/alone.h5" >"$folder/log" 2>&1
+ok $? "runs without mpirun"
+cp "$folder/log" "$folder/alone.log"
+grep -q 'transfer scores' "$folder/alone.log" && grep -q 'Chinchilla' "$folder/alone.log"
+ok $? "prints transfer scores and a Chinchilla fit"
+for ranks in 1 2 3 5; do
+    run $ranks "ranks$ranks"
+    ok $? "runs on $ranks ranks"
+    same "$folder/alone.h5" "$folder/ranks$ranks.h5"
+    ok $? "$ranks ranks give the same archive bit for bit"
+done
+"$sweep" check "$folder/ranks3.h5" >"$folder/log" 2>&1
+ok $? "check accepts the archive"
+"$sweep" check "$folder/ranks3.h5.journal" >"$folder/log" 2>&1
+ok $? "check accepts the journal"
+
+cp "$folder/ranks3.h5.journal" "$folder/before.journal"
+cp "$folder/ranks3.h5" "$folder/before.h5"
+run 3 ranks3
+ok $? "a finished study runs again"
+cmp -s "$folder/before.journal" "$folder/ranks3.h5.journal"
+ok $? "and trains nothing"
+cmp -s "$folder/before.h5" "$folder/ranks3.h5"
+ok $? "and leaves the same archive"
+
+# A journal cut anywhere is the journal of a study that was killed there.
+size=$(stat -c %s "$folder/before.journal")
+for part in 30 60 90; do
+    head -c $((size * part / 100)) "$folder/before.journal" >"$folder/cut.h5.journal"
+    run 3 cut && grep -q 'resuming' "$folder/log" && same "$folder/alone.h5" "$folder/cut.h5"
+    ok $? "resumed after $part % of its journal, the archive is the same"
+    rm -f "$folder"/cut.h5*
+done
+
+timeout -s KILL 4 mpirun -n 3 "$sweep" "$folder/sweeps/tiny.yaml" --archive "$folder/killed.h5" >"$folder/log" 2>&1
+pkill -KILL -f "$folder/killed.h5"
+run 3 killed && same "$folder/alone.h5" "$folder/killed.h5"
+ok $? "killed in the middle and started again, the archive is the same"
+
+cp "$folder/sweeps/tiny.yaml" "$folder/sweeps/saved.yaml"
+sed -i 's/learning_rate: .*/learning_rate: 1e-3/' "$folder/sweeps/tiny.yaml"
+run 2 ranks2
+[ $? -eq 2 ] && grep -q 'training.learning_rate was' "$folder/log"
+ok $? "a changed study is refused and the difference named"
+cp "$folder/sweeps/saved.yaml" "$folder/sweeps/tiny.yaml"
+mv "$folder/cut.h5.journal" "$folder/gone" 2>/dev/null
+mv "$folder/ranks2.h5.journal" "$folder/gone"
+run 2 ranks2
+[ $? -eq 2 ] && grep -q 'without its journal' "$folder/log"
+ok $? "an archive without its journal is not overwritten"
+
+sed 's/learning_rate: .*/learning_rate: 1e30/' "$folder/sweeps/saved.yaml" >"$folder/sweeps/tiny.yaml"
+run 3 broken
+[ $? -eq 1 ] && grep -q 'not finite at step' "$folder/log" && grep -q 'runs failed' "$folder/log"
+ok $? "runs that break down are told with their cause, exit code 1"
+"$sweep" export "$folder/broken.h5" --table runs | grep -q 'failed.*not finite'
+ok $? "and stand in the archive as failed"
+
+run 64 crowd 2>/dev/null
+cp "$folder/sweeps/saved.yaml" "$folder/sweeps/tiny.yaml"
+rm -f "$folder"/crowd.h5*
+run 64 crowd && same "$folder/alone.h5" "$folder/crowd.h5"
+ok $? "runs on 64 ranks of one small machine"
+echo "1..$count"
