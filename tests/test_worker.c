@@ -1,0 +1,227 @@
+/* worker/: one training run on a small synthetic corpus. */
+#include "corpus/encode.h"
+#include "corpus/synthetic.h"
+#include "model/schedule.h"
+#include "tests/test.h"
+#include "worker/train.h"
+#include "worker/worker.h"
+
+#include <math.h>
+
+enum { PIECES = 400, POINTS_MAX = 64 };
+
+/* What a run told. */
+struct told {
+    struct curve_point curve[POINTS_MAX];
+    struct loss_point losses[POINTS_MAX];
+    struct language_tokens seen[4];
+    uint32_t curve_count, loss_count, seen_count;
+    uint32_t refuse_after; /* the sink fails at this curve point; 0: never */
+};
+
+static int take_curve(void *context, const struct curve_point *point, struct error *error) {
+    struct told *told = context;
+    assert_true(told->curve_count < POINTS_MAX);
+    told->curve[told->curve_count++] = *point;
+    return told->refuse_after == told->curve_count ? error_set(error, ERROR_FAILED, "no more") : 0;
+}
+
+static int take_losses(void *context, const struct loss_point *points, uint32_t count, struct error *error) {
+    (void)error;
+    struct told *told = context;
+    assert_true(told->loss_count + count <= POINTS_MAX);
+    memcpy(told->losses + told->loss_count, points, count * sizeof *points);
+    told->loss_count += count;
+    return 0;
+}
+
+static int take_seen(void *context, const struct language_tokens *seen, uint32_t count, struct error *error) {
+    (void)error;
+    struct told *told = context;
+    memcpy(told->seen, seen, count * sizeof *seen);
+    told->seen_count = count;
+    return 0;
+}
+
+static struct run_sink sink_to(struct told *told) {
+    return (struct run_sink){told, take_curve, take_losses, take_seen};
+}
+
+static const char LANGUAGES[2][LANGUAGE_CODE_SIZE] = {"xa", "xb"};
+static char tokens_folder[FILE_PATH_SIZE];
+
+/* Group setup: shards of two related languages, once for all tests. */
+static int make_shards(void **state) {
+    if (test_folder_make(state) != 0)
+        return -1;
+    const struct synthetic_settings synthetic = {.words = 200, .shared_words = 0.7, .seed = 1};
+    struct synthetic_language languages[2] = {{.bytes = 150000}, {.bytes = 150000}};
+    const struct vocabulary_settings settings = {
+        .pieces = PIECES, .temperature = 100, .coverage = 1, .byte_fallback = true, .sample_bytes = 300000, .seed = 1};
+    const struct encode_settings held_out = {.test_fraction = 0.1, .test_tokens_max = 5000, .seed = 1};
+    struct error error = {0};
+    char path[FILE_PATH_SIZE];
+    struct vocabulary *vocabulary;
+    snprintf(tokens_folder, sizeof tokens_folder, "%s", (const char *)*state);
+    for (int l = 0; l < 2; l++)
+        memcpy(languages[l].code, LANGUAGES[l], LANGUAGE_CODE_SIZE);
+    if (synthetic_write(tokens_folder, languages, 2, &synthetic, &error) != 0 ||
+        file_join(path, tokens_folder, "vocabulary.model", &error) != 0 ||
+        vocabulary_train(path, tokens_folder, LANGUAGES, 2, &settings, &error) != 0 ||
+        vocabulary_open(&vocabulary, path, &error) != 0) {
+        fprintf(stderr, "%s\n", error.message);
+        return -1;
+    }
+    int result = 0;
+    for (int l = 0; l < 2 && result == 0; l++) {
+        struct encode_result encoded;
+        char text[FILE_PATH_SIZE];
+        snprintf(text, sizeof text, "%.900s/%s.jsonl", tokens_folder, LANGUAGES[l]);
+        result = encode_language(tokens_folder, LANGUAGES[l], text, vocabulary, &held_out, &encoded, &error);
+    }
+    vocabulary_close(vocabulary);
+    return result;
+}
+
+/* A bilingual run of 24 steps that is evaluated on both languages. */
+static struct run_spec *make_spec(void) {
+    struct run_spec *spec = calloc(1, sizeof *spec);
+    *spec = (struct run_spec){
+        .run = 7,
+        .attempt = 1,
+        .key = 42,
+        .shape = {.layers = 1, .width = 16, .heads = 2, .head_size = 8, .feed_forward = 32, .vocabulary = PIECES},
+        .batch = 4,
+        .micro_batch = 4,
+        .sequence = 32,
+        .steps = 24,
+        .warmup_steps = 4,
+        .decay_fraction = 0.25,
+        .optimizer =
+            {.learning_rate = 1e-2F, .beta1 = 0.9F, .beta2 = 0.95F, .epsilon = 1e-8F, .weight_decay = 0.1F, .clip = 1},
+        .dropout = 0.1F,
+        .curve_steps = 5,
+        .evaluation_steps = 10,
+        .evaluation_tokens = 500,
+        .language_count = 2,
+        .test_count = 2,
+        .weights = {1, 1},
+    };
+    memcpy(spec->tokens_folder, tokens_folder, sizeof spec->tokens_folder);
+    memcpy(spec->languages, LANGUAGES, sizeof LANGUAGES);
+    memcpy(spec->tests, LANGUAGES, sizeof LANGUAGES);
+    return spec;
+}
+
+static void train_or_fail(const struct run_spec *spec, struct told *told) {
+    struct error error = {0};
+    const struct run_sink sink = sink_to(told);
+    if (run_train(spec, &sink, &error) != 0)
+        fail_msg("%s", error.message);
+}
+
+static void points_come_at_their_steps(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told told = {0};
+    train_or_fail(spec, &told);
+    static const uint32_t curve_steps[] = {5, 10, 15, 20, 24}, loss_steps[] = {10, 10, 20, 20, 24, 24};
+    assert_int_equal(told.curve_count, 5);
+    const struct learning_rate_schedule schedule = {
+        .base = (double)spec->optimizer.learning_rate, .warmup_steps = 4, .steps = 24, .decay_fraction = 0.25};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(told.curve[i].run, 7);
+        assert_int_equal(told.curve[i].step, curve_steps[i]);
+        assert_int_equal(told.curve[i].tokens, curve_steps[i] * 4 * 32);
+        assert_true(told.curve[i].learning_rate == schedule_learning_rate(&schedule, curve_steps[i] - 1));
+        assert_true(told.curve[i].loss > 1 && told.curve[i].loss < log(PIECES) + 1);
+    }
+    assert_true(told.curve[4].loss < told.curve[0].loss);
+    assert_int_equal(told.loss_count, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(told.losses[i].step, loss_steps[i]);
+        assert_string_equal(told.losses[i].language, LANGUAGES[i % 2]);
+        assert_true(told.losses[i].tokens_target < told.losses[i].tokens);
+        assert_true(told.losses[i].unigram_normalised < told.losses[i].cross_entropy);
+        assert_true(told.losses[i].bits_per_byte > 0);
+    }
+    assert_int_equal(told.losses[4].tokens_target + told.losses[5].tokens_target, 24 * 4 * 32);
+    assert_int_equal(told.seen_count, 2);
+    assert_int_equal(told.seen[0].tokens, told.losses[4].tokens_target);
+    assert_true(fabs(told.seen[0].weight - 0.5) < 1e-12);
+    free(spec);
+}
+
+static void same_specification_gives_the_same_bits(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told first = {0}, second = {0};
+    train_or_fail(spec, &first);
+    train_or_fail(spec, &second);
+    assert_memory_equal(&first, &second, sizeof first);
+    spec->key++;
+    struct told other = {0};
+    train_or_fail(spec, &other);
+    assert_true(other.curve[4].loss != first.curve[4].loss);
+    free(spec);
+}
+
+static void micro_batches_change_rounding_only(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told whole = {0}, cut = {0};
+    train_or_fail(spec, &whole);
+    spec->micro_batch = 3; /* 3 + 1 sequences */
+    train_or_fail(spec, &cut);
+    for (int i = 0; i < 5; i++)
+        assert_true(fabs(whole.curve[i].loss - cut.curve[i].loss) < 1e-3);
+    for (int i = 0; i < 6; i++)
+        assert_true(fabs(whole.losses[i].cross_entropy - cut.losses[i].cross_entropy) < 1e-3);
+    free(spec);
+}
+
+static void breakdown_is_told_with_its_step(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    spec->optimizer.learning_rate = 1e30F;
+    struct told told = {0};
+    const struct run_sink sink = sink_to(&told);
+    const struct run_result result = worker_run(spec, &sink);
+    assert_int_equal(result.failed, 1);
+    assert_int_equal(result.run, 7);
+    assert_non_null(strstr(result.cause, "not finite at step"));
+    free(spec);
+}
+
+static void missing_shard_is_told_with_its_path(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    memcpy(spec->languages[1], "xz", 3);
+    struct told told = {0};
+    struct error error = {0};
+    const struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &sink, &error), -1);
+    assert_non_null(strstr(error.message, "xz.train.tokens"));
+    free(spec);
+}
+
+static void error_of_the_sink_ends_the_run(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told told = {.refuse_after = 2};
+    struct error error = {0};
+    const struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &sink, &error), -1);
+    assert_string_equal(error.message, "no more");
+    assert_int_equal(told.curve_count, 2);
+    free(spec);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(points_come_at_their_steps),          cmocka_unit_test(same_specification_gives_the_same_bits),
+        cmocka_unit_test(micro_batches_change_rounding_only),  cmocka_unit_test(breakdown_is_told_with_its_step),
+        cmocka_unit_test(missing_shard_is_told_with_its_path), cmocka_unit_test(error_of_the_sink_ends_the_run),
+    };
+    return cmocka_run_group_tests_name("worker", tests, make_shards, test_folder_remove);
+}
