@@ -24,7 +24,7 @@
  * Memory grows by 32 to 64 bytes a document, not with its length. */
 
 struct document {
-    uint64_t order; /* of the draw for the test set: random bits of (seed, text) */
+    uint64_t order; /* in the draw for the test set: random bits of (seed, text) */
     uint64_t tokens;
     uint64_t bytes;
     bool held_out;
@@ -149,9 +149,15 @@ static int encode_text(struct encoder *encoder, const char *path, struct error *
     return status;
 }
 
-static int compare_orders(const void *left, const void *right) {
-    const struct document *const *a = left, *const *b = right;
-    return ((*a)->order > (*b)->order) - ((*a)->order < (*b)->order);
+/* A document's place in the draw for the test set. */
+struct draw {
+    uint64_t order;
+    size_t document;
+};
+
+static int compare_draws(const void *left, const void *right) {
+    const struct draw *a = left, *b = right;
+    return (a->order > b->order) - (a->order < b->order);
 }
 
 /* Marks the held-out documents: by ascending order until the next does not fit into the budget. A document that is
@@ -161,28 +167,29 @@ static int hold_out(struct encoder *encoder, const char *path, struct error *err
     if (count == 0)
         return error_set(error, ERROR_INPUT, "%s: no documents; %" PRIu64 " lines could not be read", path,
                          encoder->result->broken_lines);
-    struct document **sorted = malloc(count * sizeof *sorted);
-    if (!sorted)
+    struct draw *draws = malloc(count * sizeof *draws);
+    if (!draws)
         return error_set(error, ERROR_FAILED, "%s: no memory for %zu documents", path, count);
     uint64_t tokens = 0;
     for (size_t i = 0; i < count; i++) {
-        sorted[i] = &encoder->documents[i];
-        tokens += sorted[i]->tokens;
+        draws[i] = (struct draw){.order = encoder->documents[i].order, .document = i};
+        tokens += encoder->documents[i].tokens;
     }
-    qsort(sorted, count, sizeof *sorted, compare_orders);
+    qsort(draws, count, sizeof *draws, compare_draws);
     const uint64_t fraction = (uint64_t)(encoder->settings->test_fraction * (double)tokens);
     const uint64_t limit = encoder->settings->test_tokens_max;
     const uint64_t budget = fraction < limit ? fraction : limit;
     uint64_t held_out = 0;
     for (size_t i = 0; i < count; i++) {
-        if (sorted[i]->tokens > budget)
+        struct document *document = &encoder->documents[draws[i].document];
+        if (document->tokens > budget)
             continue;
-        if (sorted[i]->tokens > budget - held_out)
+        if (document->tokens > budget - held_out)
             break;
-        held_out += sorted[i]->tokens;
-        sorted[i]->held_out = true;
+        held_out += document->tokens;
+        document->held_out = true;
     }
-    free(sorted);
+    free(draws);
     if (held_out == 0) /* the other way round cannot be: the budget is less than all tokens */
         return error_set(error, ERROR_INPUT,
                          "%s: %zu documents of %" PRIu64 " tokens, none of which fits into a test set of %" PRIu64

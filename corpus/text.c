@@ -76,11 +76,12 @@ static int read_more(struct text_reader *reader, struct error *error) {
     reader->end -= reader->start;
     reader->start = 0;
     if (reader->end == reader->room) {
-        char *larger = realloc(reader->buffer, 2 * reader->room);
+        const size_t room = 2 * reader->room + BUFFER_SIZE;
+        char *larger = realloc(reader->buffer, room);
         if (!larger)
-            return error_set(error, ERROR_FAILED, "no memory for a line of %zu bytes", 2 * reader->room);
+            return error_set(error, ERROR_FAILED, "no memory for a line of %zu bytes", room);
         reader->buffer = larger;
-        reader->room *= 2;
+        reader->room = room;
     }
     const size_t free_room = reader->room - reader->end;
     const int got =

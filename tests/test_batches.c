@@ -22,7 +22,7 @@ static void make_shard(const char *folder, const char *language, const char *spl
     static uint64_t counts[PIECES];
     static uint16_t tokens[PIECES];
     assert_true(count + 2 <= PIECES);
-    for (uint16_t i = 0; i < PIECES; i++) {
+    for (size_t i = 0; i < PIECES; i++) {
         piece_bytes[i] = i == END ? 0 : 2;
         counts[i] = i;
         tokens[i] = (uint16_t)(i + 2);
@@ -137,7 +137,7 @@ static void make_distinct_shards(const char *folder) {
     static uint64_t counts[PIECES];
     uint16_t tokens[5 * T + 1];
     for (uint16_t l = 0; l < 3; l++) {
-        for (uint16_t i = 0; i < 5 * T + 1; i++)
+        for (size_t i = 0; i < 5 * T + 1; i++)
             tokens[i] = (uint16_t)(100 * l + i);
         struct shard_writer writer;
         assert_int_equal(shard_writer_open(&writer, folder, codes[l], "train", "v", "t", piece_bytes, PIECES, &error),

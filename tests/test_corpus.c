@@ -330,6 +330,7 @@ static void bytes_of_pieces_add_up_to_the_text(void **state) {
         const size_t size = strlen(texts[i]);
         assert_int_equal(piece_bytes_of(vocabulary, texts[i], size, &count), size);
     }
+    static const char sign[] = {'\xE4', '\xB8', '\xAD'};
     size_t size; /* a text of its own language takes far fewer tokens than bytes */
     char *text = read_bytes(*state, "aa.jsonl", &size);
     assert_int_equal(piece_bytes_of(vocabulary, text, size, &count), size);
@@ -342,7 +343,7 @@ static void bytes_of_pieces_add_up_to_the_text(void **state) {
     assert_int_equal(piece_bytes_of(vocabulary, text, size, &count_of_line), size);
     assert_true(count_of_line <= count + size / 1000);
     for (size_t i = 0; i + 2 < size; i += 3)
-        memcpy(text + i, "\xE4\xB8\xAD", 3);
+        memcpy(text + i, sign, sizeof sign);
     assert_int_equal(piece_bytes_of(vocabulary, text, size, &count), size);
     free(text);
     vocabulary_close(vocabulary);
@@ -428,6 +429,15 @@ static void written_shard_reads_back(void **state) {
     assert_int_equal(shard_path(path, "folder", "a-code-of-17-chars", "train", &error), -1);
 }
 
+/* Without the syncs of file_write, which would take most of the time of tests that write thousands of files. */
+static void write_quickly(const char *folder, const char *name, const void *bytes, size_t size, char *path) {
+    assert_int_equal(file_join(path, folder, name, &error), 0);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void damaged_shards_are_refused_wherever_they_are_damaged(void **state) {
     char path[FILE_PATH_SIZE], bad[FILE_PATH_SIZE];
     make_shard(*state, path);
@@ -436,7 +446,7 @@ static void damaged_shards_are_refused_wherever_they_are_damaged(void **state) {
     struct shard shard;
     const size_t payload = sizeof(struct shard_header);
     for (size_t cut = 0; cut < size; cut += cut < payload || cut + 50 > size ? 1 : 997) {
-        write_text(*state, "bad", bytes, cut, bad);
+        write_quickly(*state, "bad", bytes, cut, bad);
         assert_int_equal(shard_open(&shard, bad, &error), -1);
         assert_int_equal(error.code, ERROR_INPUT);
     }
@@ -447,7 +457,7 @@ static void damaged_shards_are_refused_wherever_they_are_damaged(void **state) {
                                          : SHARD_HEADER_SIZE + random_below(size - SHARD_HEADER_SIZE, 5, 0, trial);
         const char bit = (char)(1 << random_below(8, 5, 1, trial));
         bytes[place] ^= bit;
-        write_text(*state, "bad", bytes, size, bad);
+        write_quickly(*state, "bad", bytes, size, bad);
         bytes[place] ^= bit;
         const int opened = shard_open(&shard, bad, &error);
         assert_int_equal(opened, in_header ? -1 : 0);
@@ -492,11 +502,7 @@ static void forged_shard_headers_never_lead_out_of_the_file(void **state) {
         assert_true(size <= sizeof block);
         memcpy(block, bytes, size);
         memcpy(block, &header, sizeof header);
-        FILE *file = NULL; /* not through file_write: its syncs take most of the time */
-        assert_int_equal(file_join(bad, *state, "bad", &error), 0);
-        assert_non_null(file = fopen(bad, "wb"));
-        assert_int_equal(fwrite(block, 1, size - cut, file), size - cut);
-        assert_int_equal(fclose(file), 0);
+        write_quickly(*state, "bad", block, size - cut, bad);
         struct shard shard;
         if (shard_open(&shard, bad, &error) == 0) {
             opened++;
