@@ -4,7 +4,7 @@
  *   | struct shard_header, checksum  |
  *   +--------------------------------+ 4096
  *   | unigram counts [V] u64         |  of the TRAINING text of the language (in both splits)
- *   | bytes of each piece [V] u8     |
+ *   | bytes of each piece [V] u8     |  zeros behind it up to a multiple of 8 bytes
  *   | tokens [token_count] u16       |  documents one after the other, each closed by the end piece
  *   +--------------------------------+
  *
@@ -29,7 +29,7 @@ struct shard_header {
     char split[LANGUAGE_CODE_SIZE];     /* "train" or "test" */
     char vocabulary[IDENTITY_SIZE + 7]; /* identity of the vocabulary */
     char text[IDENTITY_SIZE + 7];       /* identity of the text file it was made from */
-    uint64_t token_count;
+    uint64_t token_count;               /* > 0 */
     uint64_t document_count;
     uint64_t byte_count;       /* UTF-8 bytes of the documents */
     uint64_t payload_checksum; /* checksum64 of all behind the header block */
