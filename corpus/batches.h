@@ -3,7 +3,11 @@
  * The training text of a language is cut into windows of T tokens (and the one target behind them); each epoch visits
  * them in an order of its own (random_permute). Sequence s = b B + i of a run takes its language from a low-discrepancy
  * sequence, frac(offset + s * golden ratio), cut at the cumulated weights: shares are kept at every length, by tokens,
- * and how many of the first s sequences belong to a language is counted exactly in O(log s) (a floor sum). */
+ * and how many of the first s sequences belong to a language is counted exactly in O(log s) (a floor sum). The order of
+ * windows within a language depends on the key and the language's code, not on the rest of the mixture.
+ *
+ * Tokens are given out as they lie in the shard; that they are whole is for shard_verify to say, once before a study.
+ */
 #ifndef SWEEP_CORPUS_BATCHES_H
 #define SWEEP_CORPUS_BATCHES_H
 

@@ -21,7 +21,7 @@
  *   text -> drop duplicates -> encode -> temporary file of tokens, and a struct document each
  *   choose the held-out documents -> copy the temporary file, document by document, into the two shards
  *
- * Memory grows by 32 to 64 bytes a document, not with its length. */
+ * Memory grows with the number of documents, by at most 150 bytes each, not with their length. */
 
 struct document {
     uint64_t order; /* in the draw for the test set: random bits of (seed, text) */
