@@ -1,7 +1,7 @@
 # sweep: the only build file. `make help` lists what it can do.
 PREFIX ?= /usr/local
-CC     ?= gcc
-CXX    ?= g++
+CC      = gcc
+CXX     = g++
 
 ROOMS    := base model corpus laws hdf5_schema worker orchestrator
 PACKAGES := ompi-c hdf5-serial yaml-0.1 sentencepiece libxxhash jansson zlib
@@ -23,6 +23,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 OBJECTS  := $(SOURCES:%=build/release/%.o)
 PROGRAM  := bin/sweep
 
+# One line a step; `make V=1` shows the commands.
+Q := $(if $(V),,@)
+
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format install clean
 all: $(PROGRAM)  ## build bin/sweep
 
@@ -34,20 +37,25 @@ packages:  ## install the Debian packages of packages.txt that are missing (or p
 
 $(PROGRAM): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CXX) -fopenmp -o $@ $^ $(LIBRARIES)
+	$(if $(V),,@echo "  LD  $@")
+	$(Q)$(CXX) -fopenmp -o $@ $^ $(LIBRARIES)
 
 build/release/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
+	$(if $(V),,@echo "  CC  $@")
+	$(Q)$(CC) $(COMMON) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
 build/release/%.cc.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(COMMON) $(INCLUDES) -c -o $@ $<
+	$(if $(V),,@echo "  CXX $@")
+	$(Q)$(CXX) -std=c++17 $(COMMON) $(INCLUDES) -c -o $@ $<
 build/sanitize/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) -O1 $(SANITIZE) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
+	$(if $(V),,@echo "  CC  $@")
+	$(Q)$(CC) $(COMMON) -O1 $(SANITIZE) $(CSTYLE) $(KERNEL_FLAGS) $(INCLUDES) -c -o $@ $<
 build/sanitize/%.cc.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(COMMON) -O1 $(SANITIZE) $(INCLUDES) -c -o $@ $<
+	$(if $(V),,@echo "  CXX $@")
+	$(Q)$(CXX) -std=c++17 $(COMMON) -O1 $(SANITIZE) $(INCLUDES) -c -o $@ $<
 
 # Instruction sets are switched on for kernel files only: the rest runs on any processor.
 build/%/model/kernels_avx2.c.o:   KERNEL_FLAGS := -O3 -mavx2 -mfma
@@ -56,9 +64,11 @@ build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := -O3 -mavx512f -mavx512bw -mavx
 # A test program links every object but main.
 LINKED = $(filter-out build/$(1)/orchestrator/main.c.o,$(SOURCES:%=build/$(1)/%.o))
 build/release/test_%: build/release/tests/test_%.c.o $(call LINKED,release)
-	$(CXX) -fopenmp -o $@ $^ $(LIBRARIES) -lcmocka
+	$(if $(V),,@echo "  LD  $@")
+	$(Q)$(CXX) -fopenmp -o $@ $^ $(LIBRARIES) -lcmocka
 build/sanitize/test_%: build/sanitize/tests/test_%.c.o $(call LINKED,sanitize)
-	$(CXX) -fopenmp $(SANITIZE) -o $@ $^ $(LIBRARIES) -lcmocka
+	$(if $(V),,@echo "  LD  $@")
+	$(Q)$(CXX) -fopenmp $(SANITIZE) -o $@ $^ $(LIBRARIES) -lcmocka
 
 test: packages  ## build and run every test; ends with "N passed, N failed"
 	@$(MAKE) --no-print-directory -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)

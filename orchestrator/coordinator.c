@@ -183,7 +183,7 @@ static int take_message(struct coordinator *coordinator, struct crew *crew, MPI_
         [MESSAGE_ENDED] = sizeof(struct run_result),
     };
     const int rank = status->MPI_SOURCE, tag = status->MPI_TAG;
-    uint32_t count;
+    uint32_t count = 0;
     if (receive(crew, status, item_sizes[tag], &count, error) != 0)
         return -1;
     if (tag == MESSAGE_CURVE)

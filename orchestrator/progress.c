@@ -14,13 +14,13 @@ double progress_clock(void) {
 }
 
 void progress_format_seconds(char text[16], double seconds) {
-    const long long whole = seconds < 0 ? 0 : seconds > 1e9 ? 1000000000 : (long long)(seconds + 0.5);
+    const unsigned whole = seconds > 0 ? seconds < 1e8 ? (unsigned)(seconds + 0.5) : 100000000 : 0;
     if (whole >= 3600)
-        snprintf(text, 16, "%lldh%02lldm", whole / 3600, whole / 60 % 60);
+        snprintf(text, 16, "%uh%02um", whole / 3600, whole / 60 % 60);
     else if (whole >= 60)
-        snprintf(text, 16, "%lldm%02llds", whole / 60, whole % 60);
+        snprintf(text, 16, "%um%02us", whole / 60, whole % 60);
     else
-        snprintf(text, 16, "%llds", whole);
+        snprintf(text, 16, "%us", whole);
 }
 
 int progress_begin(struct progress *progress, const struct schedule *schedule, bool quiet, struct error *error) {
