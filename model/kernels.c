@@ -32,7 +32,7 @@ int kernels_choose(struct error *error) {
         forced = NULL;
     chosen = NULL;
     bool known = false;
-    for (size_t i = 0; !chosen && i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; !chosen && i < sizeof tables / sizeof tables[0]; i++) {
         if (forced && strcmp(forced, tables[i]->isa) != 0)
             continue;
         known = true;

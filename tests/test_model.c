@@ -142,7 +142,7 @@ static void gradients_agree_with_differences(float dropout) {
 
     double loss;
     model_gradient(model, tokens, 3, 1.0F, 7, 2, &loss);
-    float *gradient = malloc(parameters * sizeof *gradient);
+    float *gradient = calloc(parameters, sizeof *gradient);
     assert_non_null(gradient);
     memcpy(gradient, model_gradients(model), parameters * sizeof *gradient);
 
