@@ -258,8 +258,8 @@ static int fit_choose(const struct loss_table *table, const struct chinchilla_da
     if (!isfinite(fit->A) || !isfinite(fit->B) || !isfinite(fit->r2))
         return error_set(error, ERROR_INPUT, "Chinchilla fit: %s grows without bound; the losses follow no power of %s",
                          isfinite(fit->A) ? "beta" : "alpha", isfinite(fit->A) ? "D" : "N");
-    /* Where the law fits exactly, objectives are rounding: residuals of 1e-12 are as good as none. */
-    const double same = fit->objective * (1 + SAME_MINIMUM) + (double)table->count * 1e-24;
+    /* Where the law fits exactly, objectives are rounding: residuals of 1e-8 are as good as none. */
+    const double same = fit->objective * (1 + SAME_MINIMUM) + (double)table->count * 1e-16;
     for (int s = 0; s < STARTS; s++)
         fit->reached += values[s] <= same;
     if (find_undetermined(data, theta, &fit->undetermined))
