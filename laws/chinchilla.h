@@ -18,10 +18,10 @@ enum { CHINCHILLA_PARAMETERS = 5 };
 
 struct chinchilla_fit {
     double E, A, B, alpha, beta;
-    double objective; /* sum of Huber losses */
-    double r2;        /* of the losses, 1 - residual sum of squares / total sum of squares */
-    size_t points, starts;
-    unsigned undetermined; /* bit i set: parameter i (E A B alpha beta) is not determined by the data */
+    double objective;               /* sum of Huber losses */
+    double r2;                      /* of the losses, 1 - residual sum of squares / total sum of squares */
+    size_t points, starts, reached; /* reached: starts that ended in this minimum */
+    unsigned undetermined;          /* bit i set: parameter i (E A B alpha beta) is not determined by the data */
 };
 
 /* Fits from a grid of starts with L-BFGS. Fails, saying why, with fewer than 3 sizes (distinct N), fewer than 3
