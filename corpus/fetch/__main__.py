@@ -13,7 +13,6 @@ The modules: languages (what is natural text), markup and catalogues (formats), 
 """
 import argparse
 import json
-import os
 import shutil
 import sys
 from dataclasses import astuple, fields
@@ -22,7 +21,7 @@ from pathlib import Path
 import parallel
 from languages import LANGUAGES, may_be_english
 from packages import Apt, FetchError, have_npm, npm_pack
-from sources import HELP, SOURCES
+from sources import HELP_SOURCE, SOURCES
 from text import SourceStatistics, english_keys, extract_documents, pool, write_language, write_lines
 
 
@@ -46,13 +45,13 @@ def megabytes(count):
 def parse_arguments(arguments):
     """The command line, with .languages as a list in the order of LANGUAGES."""
     parser = Parser(prog="sweep corpus fetch", description="Real text out of Debian packages.")
-    parser.add_argument("--languages", default="all", help="codes divided by commas; default: all that the sources have")
+    parser.add_argument("--languages", default="all", help="codes divided by commas; default: all there are")
     parser.add_argument("--sources", choices=("help", "all"), default="all",
                         help="help: LibreOffice help only, 3 MB a language; default: all")
     parser.add_argument("--keep", action="store_true", help="keep the downloads in FOLDER/.work")
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     options = parser.parse_args(arguments)
-    offered = [language for language in LANGUAGES if options.sources == "all" or language in HELP.packages]
+    offered = [language for language in LANGUAGES if options.sources == "all" or language in HELP_SOURCE.packages]
     asked = offered if options.languages == "all" else options.languages.split(",")
     unknown = [language for language in asked if language not in LANGUAGES]
     if unknown:
@@ -148,7 +147,7 @@ def fetch(options):
     if not languages:
         say(f"{folder}: all {len(options.languages)} languages are there")
         return
-    sources = SOURCES if options.sources == "all" else [HELP]
+    sources = SOURCES if options.sources == "all" else [HELP_SOURCE]
     read_languages = set(languages)
     if any(map(may_be_english, languages)):
         read_languages.add("en")  # to tell what was not translated
@@ -162,7 +161,7 @@ def fetch(options):
 
     say(f"reading {len(packages)} packages")
     for name, malformed in extract_documents(packages, sources, read_languages, documents).items():
-        say(f"{name}: {malformed} files could not be read")
+        say(f"{name}: {malformed} {'file' if malformed == 1 else 'files'} could not be read")
     for set_name, package_name in missing_sets.items():
         for package in packages:
             if package.name == package_name.split("@")[0]:

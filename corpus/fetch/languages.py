@@ -69,7 +69,8 @@ LANGUAGES = {
 }
 LANGUAGE_OF_TAG = {tag: code for code, language in LANGUAGES.items() for tag in language.tags.split()}
 
-ENGLISH_WORD = re.compile(r"\b(?:the|and|you|with|this|that|from|which|your|not|have|been|when|should)\b", re.IGNORECASE)
+ENGLISH_WORD = re.compile(
+    r"\b(?:the|and|you|with|this|that|from|which|your|not|have|been|when|should)\b", re.IGNORECASE)
 SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 # Soft hyphens, marks of direction, replacement and private characters, controls.
 INVISIBLE = re.compile("[\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffc\ufffd\ue000-\uf8ff\x00-\x1f\x7f-\x9f]")

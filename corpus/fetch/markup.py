@@ -9,6 +9,15 @@ from xml.etree import ElementTree
 
 from languages import LANGUAGES, clean
 
+IDEOGRAPH = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60]"  # with kana and their punctuation
+BETWEEN_IDEOGRAPHS = re.compile(f"(?<={IDEOGRAPH}) (?={IDEOGRAPH})")
+
+
+def with_lines_joined(paragraph, language):
+    """Chinese and Japanese do without spaces: one between two of their characters was the end of a line."""
+    return BETWEEN_IDEOGRAPHS.sub("", paragraph) if language in ("zh", "ja") else paragraph
+
+
 # ------------------------------------------------------------------------------------------------------- HTML
 HTML_BLOCK = set("p h1 h2 h3 h4 h5 h6 li td th div tr table ul ol br dd dt dl section blockquote article body".split())
 HTML_VOID = set("br img meta link input hr base col area source wbr".split())
@@ -91,12 +100,20 @@ def mallard_paragraphs(page):
     """GNOME help (projectmallard.org): titles, paragraphs and descriptions."""
     paragraphs = []
 
+    def local_name(element):
+        return element.tag.split("}")[-1]
+
+    def text(element):
+        if local_name(element) == "guiseq":  # the way through a menu
+            return " ▸ ".join(map(text, element))
+        return (element.text or "") + "".join(text(child) + (child.tail or "") for child in element)
+
     def walk(element):
-        name = element.tag.split("}")[-1] if isinstance(element.tag, str) else "comment"
+        name = local_name(element)
         if name in ("info", "media", "screen", "code", "links", "comment"):
             return
         if name in ("title", "p", "desc"):
-            paragraphs.append(clean("".join(element.itertext())))
+            paragraphs.append(clean(text(element)))
             return
         for child in element:
             walk(child)
@@ -134,7 +151,7 @@ def roff_text(line):
     return ROFF_ESCAPE.sub(lambda match: ROFF_CHARACTER.get(match[match.lastindex], ""), line)
 
 
-def roff_paragraphs(page):
+def roff_paragraphs(page, language):
     """A manual page, in the macros of man and the common ones of mdoc."""
     paragraphs, current, verbatim = [], [], False
 
@@ -170,7 +187,7 @@ def roff_paragraphs(page):
         else:
             end_paragraph()
     end_paragraph()
-    return paragraphs
+    return [with_lines_joined(paragraph, language) for paragraph in paragraphs]
 
 
 # ----------------------------------------------------------------------- package descriptions, fortunes
@@ -184,17 +201,16 @@ def description_paragraphs(stanza, language):
     match = DESCRIPTION.match(stanza)
     if not match:
         return []
-    between_lines = "" if language in ("zh", "ja") else " "
     paragraphs, current = [match[1]], []
     for line in match[2].split("\n") + [" ."]:
         divides = line.strip() == "."
         if divides or line.startswith("  ") or LIST_ITEM.match(line):
             if current:
-                paragraphs.append(between_lines.join(current))
+                paragraphs.append(" ".join(current))
             current = [] if divides else [re.sub(r"^\s*[*o-]?\s+", "", line)]
         elif line.strip():
             current.append(line.strip())
-    return [clean(paragraph) for paragraph in paragraphs]
+    return [with_lines_joined(clean(paragraph), language) for paragraph in paragraphs]
 
 
 def fortune_paragraphs(cookies, language):

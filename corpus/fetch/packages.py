@@ -53,6 +53,7 @@ class Apt:
         self.options = [
             f"Dir::State::lists={folder}/lists",
             f"Dir::Cache={folder}/cache",
+            "Dir::State::status=/dev/null",  # what is installed does not matter
             f"Acquire::Languages={','.join(description_tags) or 'none'}",
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false",
@@ -66,7 +67,7 @@ class Apt:
     def update(self):
         self.run("apt-get", "update")
         if not self.run("apt-get", "indextargets", "Created-By: Packages", "--format", "$(FILENAME)"):
-            raise FetchError("apt-get update brought no package lists; is there a network, and are apt's sources right?")
+            raise FetchError("apt-get update brought no package lists; is there a network?")
 
     def known(self):
         """Names of the packages that can be downloaded."""

