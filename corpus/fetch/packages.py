@@ -4,11 +4,13 @@ Nothing is installed and nothing is unpacked to disk. apt works on lists and a c
 the machine's configured sources, as root or not. The files of a package are read one after the other straight out of
 its archive, so that no archive can write anywhere.
 """
+import gzip
 import hashlib
 import os
 import shutil
 import subprocess
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -35,7 +37,7 @@ def run(command, folder=None):
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise FetchError(f"{command[0]} is not there; fetching needs Debian's apt and dpkg") from None
+        raise FetchError(f"{command[0]} is not there; text is fetched from Debian packages, by Debian's apt-get") from None
     if done.returncode != 0:
         complaint = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FetchError(f"{command[0]} {command[-1]}: {complaint[-1]}")
@@ -98,6 +100,8 @@ class Apt:
 
 def npm_pack(names, folder):
     """Packages "npm:name@version" from npm's registry."""
+    if not shutil.which("npm"):
+        raise FetchError("npm is not there")
     packages = []
     for name in names:
         specification = name.removeprefix("npm:")
@@ -112,17 +116,28 @@ def npm_pack(names, folder):
 def package_files(package, wanted):
     """(path, bytes) of the regular files of a package for whose path wanted(path) is true, in the archive's order."""
     if package.name.startswith("ddtp:"):
-        command = ["/usr/lib/apt/apt-helper", "cat-file", str(package.path)]
-        yield f"Translation-{package.name}", subprocess.run(command, capture_output=True, check=True).stdout
+        yield "/Translation-" + package.name.removeprefix("ddtp:"), uncompressed(package)
         return
-    if package.path.suffix == ".tgz":
-        with tarfile.open(package.path, "r:gz") as archive:
-            yield from archive_files(archive, wanted)
-        return
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package.path], stdout=subprocess.PIPE) as unpacking:
-        with tarfile.open(fileobj=unpacking.stdout, mode="r|") as archive:
-            yield from archive_files(archive, wanted)
-        unpacking.stdout.read()  # so that dpkg-deb ends, and tells how
+    try:
+        if package.path.suffix == ".tgz":
+            with tarfile.open(package.path, "r:gz") as archive:
+                yield from archive_files(archive, wanted)
+        else:
+            command = ["dpkg-deb", "--fsys-tarfile", package.path]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacking:
+                with tarfile.open(fileobj=unpacking.stdout, mode="r|") as archive:
+                    yield from archive_files(archive, wanted)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise FetchError(f"{package.path} is damaged ({error}); remove it and start again") from error
+
+
+def uncompressed(package):
+    """The bytes of a list of apt, which may keep it compressed."""
+    command = ["/usr/lib/apt/apt-helper", "cat-file", str(package.path)]
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise FetchError(f"cannot read {package.path}: {error}") from error
 
 
 def archive_files(archive, wanted):
@@ -130,7 +145,3 @@ def archive_files(archive, wanted):
         path = "/" + os.path.normpath(member.name)
         if member.isreg() and wanted(path):
             yield path, archive.extractfile(member).read()
-
-
-def have_npm():
-    return shutil.which("npm") is not None
