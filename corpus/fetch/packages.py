@@ -37,7 +37,7 @@ def run(command, folder=None):
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise FetchError(f"{command[0]} is not there; text is fetched from Debian packages, by Debian's apt-get") from None
+        raise FetchError(f"{command[0]} is not there; text is fetched by Debian's apt-get") from None
     if done.returncode != 0:
         complaint = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FetchError(f"{command[0]} {command[-1]}: {complaint[-1]}")
