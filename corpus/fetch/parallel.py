@@ -113,10 +113,10 @@ def write_set(folder, name, package):
     try:
         lines = SETS[name][1](package)
     except MALFORMED as error:
-        raise FetchError(f"parallel set {name}: {package.path.name}: {error}") from error
+        raise FetchError(f"{package.path.name}: {error}") from error
     lengths = {len(of_language) for of_language in lines.values()}
     if len(lengths) != 1 or lengths == {0}:
-        raise FetchError(f"parallel set {name}: {package.path.name} does not have the same lines in all languages")
+        raise FetchError(f"{package.path.name} does not have the same lines in all languages")
     target = folder / "parallel" / name
     temporary = target.with_name(name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
