@@ -50,12 +50,11 @@ hid_t archive_column_type(const struct column *column, bool file) {
     switch (column->type) {
     case COLUMN_U8:
         return H5Tcopy(file ? H5T_STD_U8LE : H5T_NATIVE_UINT8);
-    case COLUMN_U32:
-        return H5Tcopy(file ? H5T_STD_I32LE : H5T_NATIVE_UINT32);
+    case COLUMN_U32: /* signed also in memory: HDF5 would turn a negative number into 0 before it could be refused */
     case COLUMN_I32:
         return H5Tcopy(file ? H5T_STD_I32LE : H5T_NATIVE_INT32);
     case COLUMN_U64:
-        return H5Tcopy(file ? H5T_STD_I64LE : H5T_NATIVE_UINT64);
+        return H5Tcopy(file ? H5T_STD_I64LE : H5T_NATIVE_INT64);
     case COLUMN_F64:
         return H5Tcopy(file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
     case COLUMN_TEXT:

@@ -3,13 +3,14 @@
 #include "hdf5_schema/archive_file.h"
 
 #include <hdf5_hl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     CHUNK_ROWS = 65536,
     DEFLATE_LEVEL = 4,
-    MEMORY_STEP = 1 << 24, /* bytes by which the file in memory grows */
 };
 
 struct writer {
@@ -252,49 +253,55 @@ static int write_tables(const struct writer *writer, const struct study_data *da
     return result;
 }
 
-/* An empty HDF5 file in memory. V18 bounds: every reader of the last fifteen years opens it. */
-static hid_t create_in_memory(const char *path) {
+/* V18 bounds: every reader of the last fifteen years opens the file. No file locks: some parallel file systems have
+ * none, and nobody else knows the temporary. */
+static hid_t create_file(const char *path) {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS), properties = make_properties(H5P_FILE_CREATE);
     hid_t file = H5I_INVALID_HID;
-    if (H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 &&
-        H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0)
+    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+        H5Pset_file_locking(access, false, true) >= 0)
         file = H5Fcreate(path, H5F_ACC_TRUNC, properties, access);
     H5Pclose(properties);
     H5Pclose(access);
     return file;
 }
 
-/* Writes the bytes of the file in memory, sealed, to the disk. */
-static int publish(const struct writer *writer) {
-    const ssize_t size = H5Fflush(writer->file, H5F_SCOPE_GLOBAL) >= 0 ? H5Fget_file_image(writer->file, NULL, 0) : -1;
-    if (size < 0)
-        return archive_error(writer->error, writer->path, "cannot be finished");
-    uint8_t *bytes = malloc((size_t)size + ARCHIVE_SEAL_SIZE);
-    if (!bytes)
-        return error_set(writer->error, ERROR_FAILED, "%s: no memory for its %zd bytes", writer->path, size);
-    int result;
-    if (H5Fget_file_image(writer->file, bytes, (size_t)size) != size) {
-        result = archive_error(writer->error, writer->path, "cannot be finished");
-    } else {
-        archive_seal(bytes + size, bytes, (size_t)size);
-        result = file_write(writer->path, bytes, (size_t)size + ARCHIVE_SEAL_SIZE, writer->error);
-    }
+static int append_seal(const char *path, struct error *error) {
+    char *bytes;
+    size_t size;
+    uint8_t seal[ARCHIVE_SEAL_SIZE];
+    if (file_read(path, SIZE_MAX, &bytes, &size, error) != 0)
+        return -1;
+    archive_seal(seal, bytes, size);
     free(bytes);
-    return result;
+    FILE *file = fopen(path, "abe");
+    if (!file)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
+    const bool written = fwrite(seal, 1, sizeof seal, file) == sizeof seal;
+    if (fclose(file) != 0 || !written)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
+    return 0;
 }
 
 int archive_write(const char *path, const struct study_data *data, struct error *error) {
     if (study_data_check(data, path, error) != 0)
         return -1;
+    char temporary[FILE_PATH_SIZE + 32];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     archive_silence();
-    const struct writer writer = {path, create_in_memory(path), error};
+    const struct writer writer = {path, create_file(temporary), error};
     if (writer.file < 0)
-        return archive_error(error, path, "cannot be made");
+        return archive_error(error, path, "cannot be written");
     int result = write_study(&writer, &data->study);
     if (result == 0)
         result = write_tables(&writer, data);
+    if (H5Fclose(writer.file) < 0 && result == 0)
+        result = archive_error(error, path, "cannot be written");
     if (result == 0)
-        result = publish(&writer);
-    H5Fclose(writer.file);
-    return result;
+        result = append_seal(temporary, error);
+    if (result != 0) {
+        unlink(temporary);
+        return result;
+    }
+    return file_publish(temporary, path, error);
 }
