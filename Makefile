@@ -11,7 +11,7 @@ SCRIPTS  := $(wildcard tests/test_*.sh)
 
 # Debian's headers are not ours to warn about: -isystem. Evaluated once, when first compiled with.
 INCLUDES  = $(eval INCLUDES := $$(patsubst -I%,-isystem %,$$(shell pkg-config --cflags $(PACKAGES))))$(INCLUDES)
-LIBRARIES = $(eval LIBRARIES := $$(shell pkg-config --libs $(PACKAGES)) -lsentencepiece_train -llbfgs -lm)$(LIBRARIES)
+LIBRARIES = $(eval LIBRARIES := $$(shell pkg-config --libs $(PACKAGES)) -lsentencepiece_train -lhdf5_hl -llbfgs -lm)$(LIBRARIES)
 VERSION  := $(shell cat VERSION)
 
 WARNINGS := -Wall -Wextra -Wshadow -Werror

@@ -1,12 +1,24 @@
 /* The journal: the truth of a study while it runs, an append-only file of checksummed records.
  *
- *   "SWEEPJNL" version
- *   record: size u32, kind u16, 0 u16, checksum64 of kind, size and payload, payload   (little-endian)
+ *   "SWEEPJNL"  version u32  0 u32                                         little-endian, as all that follows
+ *   record: checksum64 of the rest u64  size of payload u32  kind u16  0 u16  payload
  *   ...
  *
- * A record that was appended and synced survives any crash. A torn tail (the last record incomplete) is cut and said;
- * damage before the end is refused with the offset. What a run told before a later attempt of it began is dropped on
- * reading, so no point is ever there twice. */
+ *   study     four texts, each its size u32 and its bytes: name, file, settings, version; the first record, only once
+ *   run       a row of /runs, then a row of /mixtures for each language; runs come in the order 0, 1, 2, ...
+ *   outcome   a row of /execution, then status u32 and cause
+ *   curves, losses, seen    rows
+ *   synced    its own offset u64, written after each fsync: what stands before it is known to be on disk
+ *
+ * A row is the columns of a table of schema.c, one behind the other.
+ *
+ * A record that was appended and synced survives any crash. What a crash leaves behind the last sync, a torn record or
+ * pages that never reached the disk, is a tail to be cut and said. Damage with a synced record behind it was once whole
+ * on disk: it is refused with its offset, as nobody knows what else is gone.
+ *
+ * What a run told before its latest attempt began (an outcome with status RUN_RUNNING begins one) is dropped on
+ * reading, so no point is ever there twice. A run that was running when the journal ended has lost its worker: it is
+ * read as RUN_WAITING, its attempt and what the attempt told are kept. */
 #ifndef SWEEP_HDF5_SCHEMA_JOURNAL_H
 #define SWEEP_HDF5_SCHEMA_JOURNAL_H
 
@@ -15,11 +27,16 @@
 
 #include <stdint.h>
 
+enum { JOURNAL_VERSION = 1 };
+
+#define JOURNAL_MAGIC "SWEEPJNL" /* its first 8 bytes */
+
 struct journal;
 
-/* Makes a new journal (fails when the file exists), or opens one to append to: reads all of it into *data (to be freed
- * by study_data_free), cuts a torn tail (*torn_bytes tells its size, 0: none). One writer at a time: the file is
- * locked, a second one fails with the host and process id of the first. */
+/* Makes a new journal, the study synced (fails when the file exists), or opens one to append to: reads all of it into
+ * *data (to be freed by study_data_free), cuts a torn tail (*torn_bytes tells its size, 0: none). One writer at a time:
+ * the file is locked, a second one fails with the host and process id of the first. Nothing is left in *data on
+ * failure. */
 int journal_create(struct journal **journal, const char *path, const struct study_record *study, struct error *error);
 int journal_open(struct journal **journal, const char *path, struct study_data *data, uint64_t *torn_bytes,
                  struct error *error);
@@ -27,7 +44,8 @@ int journal_open(struct journal **journal, const char *path, struct study_data *
 /* Reads a journal without writing to it (a torn tail is skipped and told). */
 int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes, struct error *error);
 
-/* Append. Buffered until journal_sync; an error is sticky and every later call fails with it. */
+/* Append. Buffered until journal_sync; an error is sticky and every later call fails with it. Runs are added in the
+ * order of their numbers, and before anything that names them. */
 int journal_add_run(struct journal *journal, const struct run_record *run, struct error *error);
 int journal_add_outcome(struct journal *journal, const struct run_outcome *outcome, struct error *error);
 int journal_add_curve(struct journal *journal, const struct curve_point *points, uint32_t count, struct error *error);
@@ -37,7 +55,7 @@ int journal_add_seen(struct journal *journal, const struct language_tokens *seen
 /* Writes and fsyncs what was appended. */
 int journal_sync(struct journal *journal, struct error *error);
 
-/* Syncs and closes; NULL is allowed. */
+/* Syncs and closes, also when the sync fails; NULL is allowed. */
 int journal_close(struct journal *journal, struct error *error);
 
 #endif

@@ -3,6 +3,7 @@
 #define SWEEP_HDF5_SCHEMA_STUDY_RECORD_H
 
 #include "base/checksum.h"
+#include "base/error.h"
 #include "base/record.h"
 
 #include <stddef.h>
@@ -84,11 +85,19 @@ struct study_data {
     struct run_outcome *outcomes; /* [run_count], by run */
     struct curve_point *curves;   /* by run, then step */
     struct loss_point *losses;    /* by run, step, language, set */
-    struct language_tokens *seen; /* by run: what finished runs saw */
+    struct language_tokens *seen; /* by run, language: what finished runs saw */
     struct transfer_record *transfer;
     struct law_record *laws;
 };
 
 void study_data_free(struct study_data *data);
+
+/* Brings curves, losses and seen tokens into the order that study_data asks for. */
+void study_data_sort(struct study_data *data);
+
+/* Fails, naming the first, when the data hold something that cannot be: a run out of range, points twice or out of
+ * order, more steps than planned, an unknown status, a text without end, an integer above 2^53 (2^31 - 1 for 32 bit
+ * ones, which languages without unsigned integers read too). where begins the message: the name of the file. */
+int study_data_check(const struct study_data *data, const char *where, struct error *error);
 
 #endif

@@ -1,0 +1,307 @@
+#include "base/file.h"
+#include "hdf5_schema/archive.h"
+#include "hdf5_schema/archive_file.h"
+
+#include <hdf5_hl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CHUNK_ROWS = 65536,
+    DEFLATE_LEVEL = 4,
+};
+
+struct writer {
+    const char *path;
+    hid_t file;
+    struct error *error;
+};
+
+/* The rows of a table. */
+struct rows {
+    const void *rows;
+    size_t count;
+};
+
+static int write_text_attribute(hid_t object, const char *name, const char *text) {
+    const size_t size = strlen(text) + 1;
+    const hid_t type = archive_text_type(size), space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const int result = attribute >= 0 && H5Awrite(attribute, type, text) >= 0 ? 0 : -1;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    return result;
+}
+
+static int write_number_attribute(hid_t object, const char *name, int value) {
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(object, name, H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    const int result = attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0 ? 0 : -1;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    return result;
+}
+
+/* Properties of a group or dataset: what is in it keeps its order, and no clock gets into the file. */
+static hid_t make_properties(hid_t class) {
+    const hid_t properties = H5Pcreate(class);
+    const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    bool good = properties >= 0 && H5Pset_obj_track_times(properties, false) >= 0 &&
+                H5Pset_attr_creation_order(properties, order) >= 0;
+    if (good && class != H5P_DATASET_CREATE)
+        good = H5Pset_link_creation_order(properties, order) >= 0;
+    if (good)
+        return properties;
+    if (properties >= 0)
+        H5Pclose(properties);
+    return H5I_INVALID_HID;
+}
+
+static int write_text(const struct writer *writer, hid_t group, const char *name, const char *text,
+                      const char *long_name) {
+    const hid_t type = archive_text_type(strlen(text) + 1), space = H5Screate(H5S_SCALAR);
+    const hid_t properties = make_properties(H5P_DATASET_CREATE);
+    const hid_t dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    int result = 0;
+    if (dataset < 0 || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) < 0 ||
+        write_text_attribute(dataset, "long_name", long_name) != 0)
+        result = archive_error(writer->error, writer->path, name);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    H5Pclose(properties);
+    H5Sclose(space);
+    H5Tclose(type);
+    return result;
+}
+
+/* One column of rows as an array of its own. */
+static void *gather(const struct table *table, const struct column *column, const struct rows *rows) {
+    const size_t size = archive_element_size(column);
+    char *array = calloc(rows->count + 1, size);
+    if (!array)
+        return NULL;
+    for (size_t i = 0; i < rows->count; i++) {
+        const char *field = (const char *)rows->rows + i * table->struct_size + column->offset;
+        if (column->type == COLUMN_STATUS)
+            memcpy(array + i * size, schema_status_names[*(const enum run_status *)(const void *)field], size);
+        else if (column->type == COLUMN_TEXT)
+            memcpy(array + i * size, field, strnlen(field, size));
+        else
+            memcpy(array + i * size, field, size);
+    }
+    return array;
+}
+
+static hid_t create_column(hid_t group, const struct column *column, hsize_t count) {
+    const hsize_t chunk = count < CHUNK_ROWS ? count : CHUNK_ROWS;
+    const hid_t type = archive_column_type(column, true), space = H5Screate_simple(1, &count, NULL);
+    const hid_t properties = make_properties(H5P_DATASET_CREATE);
+    hid_t dataset = H5I_INVALID_HID;
+    /* An axis of length 0 cannot have chunks. */
+    if (count == 0 || (H5Pset_chunk(properties, 1, &chunk) >= 0 && H5Pset_shuffle(properties) >= 0 &&
+                       H5Pset_deflate(properties, DEFLATE_LEVEL) >= 0))
+        dataset = H5Dcreate2(group, column->name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Pclose(properties);
+    H5Sclose(space);
+    H5Tclose(type);
+    return dataset;
+}
+
+static int write_column(const struct writer *writer, hid_t group, const struct table *table,
+                        const struct column *column, const struct rows *rows) {
+    void *array = gather(table, column, rows);
+    if (!array)
+        return error_set(writer->error, ERROR_FAILED, "%s: no memory for %zu rows of %s", writer->path, rows->count,
+                         table->group);
+    const hid_t type = archive_column_type(column, false);
+    const hid_t dataset = create_column(group, column, rows->count);
+    int result = 0;
+    if (dataset < 0 || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, array) < 0 ||
+        (column->units && write_text_attribute(dataset, "units", column->units) != 0) ||
+        write_text_attribute(dataset, "long_name", column->long_name) != 0 ||
+        (column < table->columns + table->key_count && H5DSset_scale(dataset, column->name) < 0))
+        result = archive_error(writer->error, writer->path, column->name);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    H5Tclose(type);
+    free(array);
+    return result;
+}
+
+/* The columns that name a row become the scales of one that does not. */
+static int attach_scales(const struct writer *writer, hid_t group, const struct table *keys,
+                         const struct column *column) {
+    const hid_t dataset = H5Dopen2(group, column->name, H5P_DEFAULT);
+    int result = dataset >= 0 ? 0 : -1;
+    for (size_t k = 0; result == 0 && k < keys->key_count; k++) {
+        const hid_t scale = H5Dopen2(group, keys->columns[k].name, H5P_DEFAULT);
+        if (scale < 0 || H5DSattach_scale(dataset, scale, 0) < 0)
+            result = archive_error(writer->error, writer->path, column->name);
+        if (scale >= 0)
+            H5Dclose(scale);
+    }
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return result;
+}
+
+/* Writes a group: the table with its keys, and those behind it that add columns to it. */
+static int write_group(const struct writer *writer, size_t first, const struct rows *rows) {
+    const struct table *keys = &schema_tables[first];
+    const hid_t properties = make_properties(H5P_GROUP_CREATE);
+    const hid_t group = H5Gcreate2(writer->file, keys->group, H5P_DEFAULT, properties, H5P_DEFAULT);
+    int result = group >= 0 && write_text_attribute(group, "long_name", keys->about) == 0
+                     ? 0
+                     : archive_error(writer->error, writer->path, keys->group);
+    for (size_t t = first; t == first || (t < TABLE_COUNT && schema_tables[t].key_count == 0); t++) {
+        const struct table *table = &schema_tables[t];
+        for (size_t c = 0; result == 0 && c < table->column_count; c++) {
+            result = write_column(writer, group, table, &table->columns[c], &rows[t]);
+            if (result == 0 && c >= table->key_count)
+                result = attach_scales(writer, group, keys, &table->columns[c]);
+        }
+    }
+    if (group >= 0)
+        H5Gclose(group);
+    H5Pclose(properties);
+    return result;
+}
+
+static int write_study(const struct writer *writer, const struct study_record *study) {
+    const hid_t properties = make_properties(H5P_GROUP_CREATE);
+    const hid_t group = H5Gcreate2(writer->file, "study", H5P_DEFAULT, properties, H5P_DEFAULT);
+    int result = 0;
+    if (group < 0 || write_number_attribute(writer->file, "schema_version", ARCHIVE_SCHEMA_VERSION) != 0 ||
+        write_text_attribute(writer->file, "sweep_version", study->version) != 0 ||
+        write_text_attribute(writer->file, "study", study->name) != 0)
+        result = archive_error(writer->error, writer->path, "study");
+    if (result == 0)
+        result = write_text(writer, group, "file", study->file, "the study file as the user wrote it");
+    if (result == 0)
+        result = write_text(writer, group, "settings", study->settings, "every resolved setting, a line each");
+    if (group >= 0)
+        H5Gclose(group);
+    H5Pclose(properties);
+    return result;
+}
+
+/* The three tables below hold what study_data holds in another form. The caller frees them; NULL: no memory. */
+
+static struct run_slice *make_slices(const struct study_data *data) {
+    struct run_slice *slices = calloc(data->run_count + 1, sizeof *slices);
+    if (slices)
+        archive_slices(data, slices);
+    return slices;
+}
+
+static struct language_tokens *make_mixtures(const struct study_data *data, size_t *count) {
+    *count = 0;
+    for (size_t r = 0; r < data->run_count; r++)
+        *count += data->runs[r].language_count;
+    struct language_tokens *rows = calloc(*count + 1, sizeof *rows), *row = rows;
+    for (size_t r = 0; rows && r < data->run_count; r++)
+        for (uint32_t l = 0; l < data->runs[r].language_count; l++, row++) {
+            *row = data->runs[r].languages[l];
+            row->run = data->runs[r].run;
+        }
+    return rows;
+}
+
+static struct law_parameter_row *make_law_parameters(const struct study_data *data, size_t *count) {
+    *count = 0;
+    for (size_t i = 0; i < data->law_count; i++)
+        *count += data->laws[i].parameter_count;
+    struct law_parameter_row *rows = calloc(*count + 1, sizeof *rows), *row = rows;
+    for (size_t i = 0; rows && i < data->law_count; i++)
+        for (uint32_t p = 0; p < data->laws[i].parameter_count; p++)
+            *row++ = (struct law_parameter_row){(uint32_t)i, data->laws[i].parameters[p]};
+    return rows;
+}
+
+static int write_tables(const struct writer *writer, const struct study_data *data) {
+    size_t mixture_count, parameter_count;
+    struct run_slice *slices = make_slices(data);
+    struct language_tokens *mixtures = make_mixtures(data, &mixture_count);
+    struct law_parameter_row *parameters = make_law_parameters(data, &parameter_count);
+    const struct rows rows[TABLE_COUNT] = {
+        [TABLE_RUNS] = {data->runs, data->run_count},
+        [TABLE_OUTCOMES] = {data->outcomes, data->run_count},
+        [TABLE_SLICES] = {slices, data->run_count},
+        [TABLE_EXECUTION] = {data->outcomes, data->run_count},
+        [TABLE_MIXTURES] = {mixtures, mixture_count},
+        [TABLE_TOKENS] = {data->seen, data->seen_count},
+        [TABLE_CURVES] = {data->curves, data->curve_count},
+        [TABLE_LOSSES] = {data->losses, data->loss_count},
+        [TABLE_TRANSFER] = {data->transfer, data->transfer_count},
+        [TABLE_LAWS] = {data->laws, data->law_count},
+        [TABLE_LAW_PARAMETERS] = {parameters, parameter_count},
+    };
+    int result = slices && mixtures && parameters
+                     ? 0
+                     : error_set(writer->error, ERROR_FAILED, "%s: no memory for its tables", writer->path);
+    for (size_t t = 0; result == 0 && t < TABLE_COUNT; t++)
+        if (schema_tables[t].key_count > 0)
+            result = write_group(writer, t, rows);
+    free(slices);
+    free(mixtures);
+    free(parameters);
+    return result;
+}
+
+/* V18 bounds: every reader of the last fifteen years opens the file. No file locks: some parallel file systems have
+ * none, and nobody else knows the temporary. */
+static hid_t create_file(const char *path) {
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS), properties = make_properties(H5P_FILE_CREATE);
+    hid_t file = H5I_INVALID_HID;
+    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+        H5Pset_file_locking(access, false, true) >= 0)
+        file = H5Fcreate(path, H5F_ACC_TRUNC, properties, access);
+    H5Pclose(properties);
+    H5Pclose(access);
+    return file;
+}
+
+static int append_seal(const char *path, struct error *error) {
+    char *bytes;
+    size_t size;
+    uint8_t seal[ARCHIVE_SEAL_SIZE];
+    if (file_read(path, SIZE_MAX, &bytes, &size, error) != 0)
+        return -1;
+    archive_seal(seal, bytes, size);
+    free(bytes);
+    FILE *file = fopen(path, "abe");
+    if (!file)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
+    const bool written = fwrite(seal, 1, sizeof seal, file) == sizeof seal;
+    if (fclose(file) != 0 || !written)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
+    return 0;
+}
+
+int archive_write(const char *path, const struct study_data *data, struct error *error) {
+    if (study_data_check(data, path, error) != 0)
+        return -1;
+    char temporary[FILE_PATH_SIZE + 32];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    archive_silence();
+    const struct writer writer = {path, create_file(temporary), error};
+    if (writer.file < 0)
+        return archive_error(error, path, "cannot be written");
+    int result = write_study(&writer, &data->study);
+    if (result == 0)
+        result = write_tables(&writer, data);
+    if (H5Fclose(writer.file) < 0 && result == 0)
+        result = archive_error(error, path, "cannot be written");
+    if (result == 0)
+        result = append_seal(temporary, error);
+    if (result != 0) {
+        unlink(temporary);
+        return result;
+    }
+    return file_publish(temporary, path, error);
+}

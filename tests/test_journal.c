@@ -1,0 +1,479 @@
+/* hdf5_schema/journal: what was synced comes back, torn tails are cut, damage is refused. */
+#include "base/file.h"
+#include "hdf5_schema/journal.h"
+#include "tests/sample_study.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *path_in(const char *folder, const char *name) {
+    static char paths[4][FILE_PATH_SIZE];
+    static int next;
+    char *path = paths[next++ % 4];
+    assert_int_equal(file_join(path, folder, name, NULL), 0);
+    return path;
+}
+
+static void read_bytes(const char *path, char **bytes, size_t *size) {
+    assert_int_equal(file_read(path, SIZE_MAX, bytes, size, NULL), 0);
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t size) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static size_t size_of(const char *path) {
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    return (size_t)status.st_size;
+}
+
+/* Tells the journal of one run of the sample, points one by one. */
+static void tell_run(struct journal *journal, const struct study_data *data, uint32_t run, uint32_t attempt) {
+    const struct run_outcome begun = sample_outcome(run, RUN_RUNNING, attempt);
+    assert_int_equal(journal_add_outcome(journal, &begun, NULL), 0);
+    for (size_t i = 0; i < data->curve_count; i++)
+        if (data->curves[i].run == run)
+            assert_int_equal(journal_add_curve(journal, &data->curves[i], 1, NULL), 0);
+    for (size_t i = 0; i < data->loss_count; i++)
+        if (data->losses[i].run == run)
+            assert_int_equal(journal_add_losses(journal, &data->losses[i], 1, NULL), 0);
+    for (size_t i = 0; i < data->seen_count; i++)
+        if (data->seen[i].run == run)
+            assert_int_equal(journal_add_seen(journal, &data->seen[i], 1, NULL), 0);
+    struct run_outcome ended = data->outcomes[run];
+    ended.attempt = attempt;
+    assert_int_equal(journal_add_outcome(journal, &ended, NULL), 0);
+    assert_int_equal(journal_sync(journal, NULL), 0);
+}
+
+static struct journal *begin_journal(const char *path, const struct study_data *data) {
+    struct journal *journal;
+    struct error error = {0};
+    if (journal_create(&journal, path, &data->study, &error) != 0)
+        fail_msg("%s", error.message);
+    for (size_t r = 0; r < data->run_count; r++)
+        assert_int_equal(journal_add_run(journal, &data->runs[r], NULL), 0);
+    assert_int_equal(journal_sync(journal, NULL), 0);
+    return journal;
+}
+
+static void write_sample(const char *path, const struct study_data *data) {
+    struct journal *journal = begin_journal(path, data);
+    for (uint32_t r = 0; r < 3; r++)
+        tell_run(journal, data, r, 1);
+    assert_int_equal(journal_close(journal, NULL), 0);
+}
+
+static void what_was_told_comes_back_in_order(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    const uint32_t order[] = {2, 0, 1}; /* runs end in any order */
+    for (int i = 0; i < 3; i++)
+        tell_run(journal, &data, order[i], 1);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    uint64_t torn = 1;
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_int_equal(torn, 0);
+    assert_same_study(&data, &again);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+static void opened_journal_goes_on_where_it_ended(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    uint64_t torn;
+    assert_int_equal(journal_close(begin_journal(path, &data), NULL), 0);
+    for (uint32_t r = 0; r < 3; r++) {
+        struct journal *journal;
+        assert_int_equal(journal_open(&journal, path, &again, &torn, NULL), 0);
+        assert_int_equal(torn, 0);
+        assert_int_equal(again.outcomes[r].status, RUN_WAITING);
+        study_data_free(&again);
+        tell_run(journal, &data, r, 1);
+        assert_int_equal(journal_close(journal, NULL), 0);
+    }
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_same_study(&data, &again);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+static void earlier_attempts_are_dropped(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    tell_run(journal, &data, 0, 1);
+    const struct curve_point early = {1, 10, 1, 1, 99}; /* of an attempt that never ended */
+    const struct run_outcome begun = sample_outcome(1, RUN_RUNNING, 1);
+    assert_int_equal(journal_add_outcome(journal, &begun, NULL), 0);
+    assert_int_equal(journal_add_curve(journal, &early, 1, NULL), 0);
+    tell_run(journal, &data, 2, 1);
+    tell_run(journal, &data, 1, 2);
+    tell_run(journal, &data, 0, 2);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    uint64_t torn;
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    data.outcomes[0].attempt = data.outcomes[1].attempt = 2;
+    assert_same_study(&data, &again);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+static void run_without_its_worker_waits(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    const struct run_outcome begun = sample_outcome(3, RUN_RUNNING, 4);
+    const struct curve_point point = sample_curve(3, 0);
+    assert_int_equal(journal_add_outcome(journal, &begun, NULL), 0);
+    assert_int_equal(journal_add_curve(journal, &point, 1, NULL), 0);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    uint64_t torn;
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_int_equal(again.outcomes[3].status, RUN_WAITING);
+    assert_int_equal(again.outcomes[3].attempt, 4);
+    assert_int_equal(again.curve_count, 1);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+/* A journal cut at any byte behind its study reads as a journal of fewer records, and goes on from there. */
+static void tail_torn_at_any_byte_is_cut(void **state) {
+    const char *path = path_in(*state, "a.journal"), *torn_path = path_in(*state, "torn.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    const size_t first = size_of(path);
+    tell_run(journal, &data, 0, 1);
+    const size_t before = size_of(path);
+    struct curve_point points[3];
+    for (uint32_t i = 0; i < 3; i++)
+        points[i] = sample_curve(2, i);
+    assert_int_equal(journal_add_curve(journal, points, 3, NULL), 0);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    char *bytes;
+    size_t size;
+    uint64_t torn;
+    read_bytes(path, &bytes, &size);
+    const size_t last = before + 16 + 3 * 32; /* then comes the mark of the sync */
+    assert_int_equal(size, last + 24);
+    for (size_t cut = before; cut < size; cut++) {
+        write_bytes(torn_path, bytes, cut);
+        if (cut % 8 != 0) { /* reading cuts in thought what opening cuts in the file; it is not synced */
+            assert_int_equal(journal_read(torn_path, &again, &torn, NULL), 0);
+            assert_int_equal(torn, cut - (cut < last ? before : last));
+            assert_int_equal(again.curve_count, SAMPLE_POINTS + (cut < last ? 0 : 3));
+            study_data_free(&again);
+            continue;
+        }
+        assert_int_equal(journal_open(&journal, torn_path, &again, &torn, NULL), 0);
+        assert_int_equal(torn, cut - (cut < last ? before : last));
+        assert_int_equal(size_of(torn_path), cut - torn);
+        assert_int_equal(again.curve_count, SAMPLE_POINTS + (cut < last ? 0 : 3));
+        study_data_free(&again);
+        if (cut < last) {
+            assert_int_equal(journal_add_curve(journal, points, 3, NULL), 0);
+            assert_int_equal(journal_close(journal, NULL), 0);
+            char *mended;
+            size_t mended_size;
+            read_bytes(torn_path, &mended, &mended_size);
+            assert_int_equal(mended_size, size);
+            assert_memory_equal(mended, bytes, size);
+            free(mended);
+        } else {
+            assert_int_equal(journal_close(journal, NULL), 0);
+        }
+    }
+    for (size_t cut = first; cut < before; cut += 7) { /* as if nothing had been synced behind */
+        write_bytes(torn_path, bytes, cut);
+        assert_int_equal(journal_read(torn_path, &again, &torn, NULL), 0);
+        assert_int_equal(again.run_count, SAMPLE_RUNS);
+        study_data_free(&again);
+    }
+    free(bytes);
+    study_data_free(&data);
+}
+
+/* A power cut can leave pages of the last records unwritten between pages that are. */
+static void unsynced_records_with_a_hole_are_cut(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    const size_t before = size_of(path);
+    for (uint32_t i = 0; i < SAMPLE_POINTS; i++)
+        assert_int_equal(journal_add_curve(journal, &data.curves[i], 1, NULL), 0);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    char *bytes;
+    size_t size;
+    uint64_t torn;
+    read_bytes(path, &bytes, &size);
+    memset(bytes + before + 48, 0, 48);
+    write_bytes(path, bytes, size - 24); /* without the mark of the sync */
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_int_equal(again.curve_count, 1);
+    assert_int_equal(torn, size - 24 - before - 48);
+    study_data_free(&again);
+    write_bytes(path, bytes, size); /* with it: the hole was once whole */
+    struct error error;
+    assert_int_equal(journal_read(path, &again, &torn, &error), -1);
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "damaged at byte %zu", before + 48);
+    assert_non_null(strstr(error.message, wanted));
+    assert_non_null(strstr(error.message, path));
+    free(bytes);
+    study_data_free(&data);
+}
+
+static void each_flipped_byte_in_the_middle_is_refused(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    write_sample(path, &data);
+    char *bytes;
+    size_t size;
+    uint64_t torn;
+    read_bytes(path, &bytes, &size);
+    for (size_t i = 0; i < size - 24; i++) { /* the last 24 are the mark of the last sync: lost, nothing else is */
+        bytes[i] = (char)(bytes[i] ^ (1 << i % 8));
+        write_bytes(path, bytes, size);
+        struct error error = {0};
+        struct journal *journal;
+        assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
+        assert_int_equal(error.code, ERROR_INPUT);
+        assert_int_equal(size_of(path), size); /* nothing was cut */
+        bytes[i] = (char)(bytes[i] ^ (1 << i % 8));
+    }
+    free(bytes);
+    study_data_free(&data);
+}
+
+static void mutated_journals_never_crash(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    write_sample(path, &data);
+    char *bytes;
+    size_t size;
+    uint64_t torn;
+    read_bytes(path, &bytes, &size);
+    char *mutant = malloc(size);
+    assert_non_null(mutant);
+    for (uint64_t i = 0; i < 2000; i++) {
+        memcpy(mutant, bytes, size);
+        const uint64_t changes = 1 + random_below(8, 5, i, 0);
+        for (uint64_t c = 1; c <= changes; c++)
+            mutant[random_below(size, 5, i, 2 * c)] = (char)random_u64(5, i, 2 * c + 1);
+        write_bytes(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
+        if (journal_read(path, &again, &torn, NULL) == 0) {
+            assert_int_equal(study_data_check(&again, path, NULL), 0);
+            study_data_free(&again);
+        }
+    }
+    free(mutant);
+    free(bytes);
+    study_data_free(&data);
+}
+
+static void second_writer_is_refused(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data), *second;
+    uint64_t torn;
+    struct error error;
+    assert_int_equal(journal_open(&second, path, &again, &torn, &error), -1);
+    char host[256] = "", wanted[320];
+    gethostname(host, sizeof host - 1);
+    snprintf(wanted, sizeof wanted, "process %ld on host %s", (long)getpid(), host);
+    assert_non_null(strstr(error.message, wanted));
+    assert_int_equal(journal_create(&second, path, &data.study, NULL), -1);
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0); /* readers are welcome */
+    study_data_free(&again);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_false(file_exists(path_in(*state, "a.journal.lock")));
+    assert_int_equal(journal_create(&second, path, &data.study, &error), -1);
+    assert_non_null(strstr(error.message, "is there already"));
+    assert_int_equal(journal_open(&second, path, &again, &torn, NULL), 0);
+    study_data_free(&again);
+    assert_int_equal(journal_close(second, NULL), 0);
+    study_data_free(&data);
+}
+
+static void lock_of_a_dead_process_is_taken_over(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal;
+    uint64_t torn;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) { /* dies without closing */
+        journal = begin_journal(path, &data);
+        _exit(journal ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(file_exists(path_in(*state, "a.journal.lock")));
+    assert_int_equal(journal_open(&journal, path, &again, &torn, NULL), 0);
+    assert_int_equal(again.run_count, SAMPLE_RUNS);
+    study_data_free(&again);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    study_data_free(&data);
+}
+
+static void lock_of_another_host_is_refused(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study(), again;
+    write_sample(path, &data);
+    write_bytes(lock, "elsewhere.example 17\n", 21);
+    struct journal *journal;
+    uint64_t torn;
+    struct error error;
+    assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
+    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example"));
+    assert_non_null(strstr(error.message, lock));
+    assert_int_equal(size_of(lock), 21);
+    study_data_free(&data);
+}
+
+static void impossible_things_are_not_written(void **state) {
+    struct study_data data = sample_study();
+    struct error error = {0};
+    for (int i = 0; i < 5; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d.journal", i);
+        struct journal *journal = begin_journal(path_in(*state, name), &data);
+        struct curve_point point = sample_curve(0, 0);
+        struct run_outcome outcome = sample_outcome(0, RUN_DONE, 1);
+        int result = 0;
+        switch (i) {
+        case 0:
+            point.run = SAMPLE_RUNS;
+            result = journal_add_curve(journal, &point, 1, &error);
+            break;
+        case 1:
+            point.tokens = (UINT64_C(1) << 53) + 1;
+            result = journal_add_curve(journal, &point, 1, &error);
+            break;
+        case 2:
+            outcome.run = SAMPLE_RUNS;
+            result = journal_add_outcome(journal, &outcome, &error);
+            break;
+        case 3:
+            memset(outcome.cause, 'x', sizeof outcome.cause);
+            result = journal_add_outcome(journal, &outcome, &error);
+            break;
+        default:
+            result = journal_add_run(journal, &data.runs[0], &error); /* it is there */
+        }
+        assert_int_equal(result, -1);
+        struct error second = {0};
+        assert_int_equal(journal_sync(journal, &second), -1); /* sticky */
+        assert_string_equal(error.message, second.message);
+        assert_int_equal(journal_close(journal, NULL), -1);
+    }
+    study_data_free(&data);
+}
+
+static void failed_write_is_sticky_and_loses_nothing_synced(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    tell_run(journal, &data, 0, 1);
+    struct rlimit unlimited, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    small = unlimited;
+    small.rlim_cur = size_of(path) + 100; /* stands for a full disk */
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    struct error first = {0}, second = {0};
+    assert_int_equal(journal_add_curve(journal, data.curves, SAMPLE_POINTS, NULL), 0);
+    const int result = journal_sync(journal, &first);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(result, -1);
+    assert_int_equal(first.code, ERROR_FAILED);
+    assert_int_equal(journal_add_curve(journal, data.curves, 1, &second), -1);
+    assert_string_equal(first.message, second.message);
+    assert_int_equal(journal_close(journal, NULL), -1);
+    uint64_t torn;
+    assert_int_equal(journal_open(&journal, path, &again, &torn, NULL), 0);
+    assert_int_equal(torn, 100);
+    assert_int_equal(again.curve_count, SAMPLE_POINTS);
+    study_data_free(&again);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    study_data_free(&data);
+}
+
+static void files_that_are_no_journals_are_refused(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data;
+    struct error error = {0};
+    uint64_t torn;
+    static const char *const texts[] = {"", "SWEEPJNL", "SWEEPJNL\1\0\0\0\0\0\0", "\211HDF\r\n\032\n and so on and on"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_bytes(path, texts[i], i == 2 ? 16 : strlen(texts[i]));
+        assert_int_equal(journal_read(path, &data, &torn, &error), -1);
+        assert_int_equal(error.code, ERROR_INPUT);
+    }
+    write_bytes(path, "SWEEPJNL\2\0\0\0\0\0\0", 16);
+    assert_int_equal(journal_read(path, &data, &torn, &error), -1);
+    assert_non_null(strstr(error.message, "version 2"));
+    struct journal *journal;
+    assert_int_equal(journal_open(&journal, path_in(*state, "none.journal"), &data, &torn, &error), -1);
+    assert_non_null(strstr(error.message, "no such journal"));
+    assert_int_equal(journal_close(NULL, NULL), 0);
+}
+
+static void appending_a_point_takes_microseconds(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    enum { COUNT = 100000 };
+    data.runs[0].steps = COUNT;
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const struct curve_point point = {0, i, i, 1e-3, 2};
+        assert_int_equal(journal_add_curve(journal, &point, 1, NULL), 0);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    const double seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    print_message("# %.3f microseconds a point\n", 1e6 * seconds / COUNT);
+    assert_true(seconds / COUNT < 20e-6); /* 5 are wanted; machines that test are busy, sanitizers slow */
+    uint64_t torn;
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_int_equal(again.curve_count, COUNT);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, test_folder_make, test_folder_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(what_was_told_comes_back_in_order),
+        IN_FOLDER(opened_journal_goes_on_where_it_ended),
+        IN_FOLDER(earlier_attempts_are_dropped),
+        IN_FOLDER(run_without_its_worker_waits),
+        IN_FOLDER(tail_torn_at_any_byte_is_cut),
+        IN_FOLDER(unsynced_records_with_a_hole_are_cut),
+        IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
+        IN_FOLDER(mutated_journals_never_crash),
+        IN_FOLDER(second_writer_is_refused),
+        IN_FOLDER(lock_of_a_dead_process_is_taken_over),
+        IN_FOLDER(lock_of_another_host_is_refused),
+        IN_FOLDER(impossible_things_are_not_written),
+        IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
+        IN_FOLDER(files_that_are_no_journals_are_refused),
+        IN_FOLDER(appending_a_point_takes_microseconds),
+    };
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
