@@ -1,5 +1,7 @@
 #include "base/random.h"
 
+#include "base/elementary.h"
+
 #include <math.h>
 
 struct random_block random_philox(uint64_t key, uint64_t high, uint64_t low) {
@@ -38,7 +40,9 @@ double random_normal(uint64_t key, uint64_t high, uint64_t low) {
     const struct random_block block = random_philox(key, high, low);
     const double radius = unit_interval((uint64_t)block.word[1] << 32 | block.word[0]);
     const double angle = unit_interval((uint64_t)block.word[3] << 32 | block.word[2]);
-    return sqrt(-2.0 * log1p(-radius)) * cos(2.0 * 3.14159265358979323846 * angle);
+    double sine, cosine;
+    elementary_sine_cosine(2.0 * 3.14159265358979323846 * angle, &sine, &cosine);
+    return sqrt(-2.0 * elementary_log(1.0 - radius)) * cosine; /* 1 - radius is exact, and > 0 */
 }
 
 uint64_t random_permute(uint64_t index, uint64_t count, uint64_t key) {

@@ -1,10 +1,27 @@
-/* The table of kernels: the reference in plain C, and the variants for newer processors with the same signatures,
- * chosen once at start from what the processor has. The environment variable SWEEP_ISA (portable, avx2, avx512) forces
- * one. The helper of this room extends this header with the kernels themselves. */
+/* The table of kernels: all arithmetic on arrays that a model does.
+ *
+ * Three variants with the same signatures: kernels_reference.c in plain C ("portable"), and kernels_avx2.c and
+ * kernels_avx512.c, which are the kernels_*.inc.h files compiled against vectors of 16 lanes (vector_*.h). The best one
+ * that the processor has is chosen once; the environment variable SWEEP_ISA (portable, avx2, avx512) forces one.
+ *
+ * All variants give the same bits, with any number of threads:
+ *   - an element of a matrix product is one chain of fused multiply-adds along the inner dimension, in order;
+ *   - every other sum over i has 16 partial sums, lane i mod 16 taking element i in order, which are then folded:
+ *     lane l + lane l + 8, then 4, 2, 1 apart;
+ *   - e^x is the polynomial of kernel_exp (kernels_reference.c); everything else is an operation that IEEE 754 rounds
+ *     exactly;
+ *   - threads share out output elements, never the terms of one sum.
+ *
+ * Arrays are row-major without padding, floats; arguments go outputs, inputs, sizes. M: rows, that is tokens of a
+ * micro-batch; T: tokens of a sequence; d: width; h: head size; H = heads * h. Kernels run their own OpenMP regions. */
 #ifndef SWEEP_MODEL_KERNELS_H
 #define SWEEP_MODEL_KERNELS_H
 
 #include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Chooses the kernels. Fails when SWEEP_ISA names a set that is unknown or that the processor does not have. Called
  * once before any model is made; without the call model_create chooses as well. */
@@ -12,5 +29,122 @@ int kernels_choose(struct error *error);
 
 /* Name of the chosen instruction set: "portable", "avx2", "avx512". */
 const char *kernels_isa(void);
+
+/* Below: for the files of model/ and their tests. */
+
+/* Memory that kernels work in, made once by the model. */
+struct workspace {
+    int threads;     /* of every kernel */
+    float *shared;   /* [WORKSPACE_SHARED]: operands of one product, packed */
+    float *own;      /* [threads, own_size]: each thread's blocks of attention */
+    size_t own_size; /* workspace_own_size() */
+};
+
+enum {
+    BLOCK_DEPTH = 256,    /* terms of a sum that a product takes at once */
+    BLOCK_ROWS = 1344,    /* rows of the packed left operand: whole tiles of 14 and of 6 */
+    BLOCK_COLUMNS = 1024, /* columns of the packed right operand */
+    HEAD_SIZE_MAX = 256,  /* of attention: one block deep */
+    WORKSPACE_SHARED = (BLOCK_ROWS * 4 / 3 + BLOCK_COLUMNS) * BLOCK_DEPTH,
+};
+
+/* Floats that a thread needs for attention over T tokens with this head size. */
+size_t workspace_own_size(uint32_t sequence, uint32_t head_size);
+
+/* Which operand of a product is stored transposed. */
+enum product_form {
+    PRODUCT_PLAIN,           /* C[M,N] = A[M,K] B[K,N] */
+    PRODUCT_LEFT_TRANSPOSED, /* C[M,N] = A[K,M]^T B[K,N] */
+    PRODUCT_RIGHT_TRANSPOSED /* C[M,N] = A[M,K] B[N,K]^T */
+};
+
+struct attention_shape {
+    uint32_t count;     /* sequences */
+    uint32_t sequence;  /* T */
+    uint32_t heads;     /* columns of a row: heads * head_size */
+    uint32_t head_size; /* h <= HEAD_SIZE_MAX */
+};
+
+/* Selects the dropout mask of an array [count, elements]. Of each 16 random bits, those below threshold drop; what is
+ * kept is multiplied by 1 / (1 - threshold / 65536). threshold 0: nothing is dropped. */
+struct dropout {
+    uint32_t threshold;
+    uint64_t key;   /* of (seed, step, site) */
+    uint64_t first; /* place of the first sequence in the whole batch */
+};
+
+struct adamw_step {
+    float learning_rate, beta1, beta2, epsilon;
+    float decay;                    /* weight is first multiplied by 1 - decay */
+    float correction1, correction2; /* 1 / (1 - beta^t) */
+    float gradient_scale;           /* of clipping */
+};
+
+struct kernels {
+    const char *isa;
+
+    /* C (+)= A B. accumulate: the chain of each element starts from what C holds, else from 0. */
+    void (*product)(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
+                    size_t depth, enum product_form form, bool accumulate);
+
+    /* RMS norm over rows of x [M, d]: inverse[m] = 1 / sqrt(mean_j x[m,j]^2 + 1e-6), y = x * inverse * scale.
+     * scale [d]; NULL: no scale. Zhang and Sennrich 2019, arXiv 1910.07467. */
+    void (*norm)(const struct workspace *work, float *y, float *inverse, const float *x, const float *scale,
+                 size_t rows, size_t width);
+
+    /* dx (+)= gradient through the norm of dy; dscale [d] += its scale's (NULL as scale is). */
+    void (*norm_backward)(const struct workspace *work, float *dx, float *dscale, const float *dy, const float *x,
+                          const float *inverse, const float *scale, size_t rows, size_t width, bool accumulate);
+
+    /* Rotary positions in place: of each head of row t of a sequence, elements i and i + h/2 are turned by the angle
+     * of (t, i) and multiplied by factor; backward turns the other way. cosine, sine: [T, h/2].
+     * Su et al. 2021, arXiv 2104.09864. */
+    void (*rotate)(const struct workspace *work, float *x, const float *cosine, const float *sine,
+                   const struct attention_shape *shape, float factor, bool backward);
+
+    /* Causal attention, out = softmax(q k^T) v per head; q, k, v, out: [count * T, heads * h]; q comes scaled.
+     * log_sum [count, heads, T]: log of each softmax's sum, which is all that the backward pass needs of it. */
+    void (*attention)(const struct workspace *work, float *out, float *log_sum, const float *q, const float *k,
+                      const float *v, const struct attention_shape *shape);
+    void (*attention_backward)(const struct workspace *work, float *dq, float *dk, float *dv, const float *dout,
+                               const float *q, const float *k, const float *v, const float *out, const float *log_sum,
+                               const struct attention_shape *shape);
+
+    /* Gated unit: hidden = silu(gate) * up, silu(x) = x / (1 + e^-x). Shazeer 2020, arXiv 2002.05202. */
+    void (*gate)(const struct workspace *work, float *hidden, const float *gate, const float *up, size_t size);
+
+    /* Comes with gate, up and hidden's gradient; leaves, in their places, their gradients and hidden. */
+    void (*gate_backward)(const struct workspace *work, float *hidden, float *gate, float *up, size_t size);
+
+    /* out = base + dropped x; base NULL: out = dropped x. All [count, elements]; out may be base or x. */
+    void (*drop)(const struct workspace *work, float *out, const float *base, const float *x, size_t count,
+                 size_t elements, const struct dropout *dropout);
+
+    /* Rows of an embedding [V, d] for tokens [M]; and backward, dembedding += rows of dx. */
+    void (*gather)(const struct workspace *work, float *x, const float *embedding, const uint16_t *tokens, size_t rows,
+                   size_t width);
+    void (*scatter)(const struct workspace *work, float *dembedding, const float *dx, const uint16_t *tokens,
+                    size_t rows, size_t width);
+
+    /* losses[m] = cross entropy (nats) of the softmax of logits [M, V] against targets [M]; when gradient is set, the
+     * logits are replaced by scale times the gradient of their row's loss. */
+    void (*cross_entropy)(const struct workspace *work, float *logits, float *losses, const uint16_t *targets,
+                          size_t rows, size_t vocabulary, float scale, bool gradient);
+
+    /* Sum of squares of x [size], size <= 65 536. One thread. */
+    float (*square_sum)(const float *x, size_t size);
+
+    /* One AdamW step over [size] elements; the gradient is cleared. Loshchilov and Hutter 2019, arXiv 1711.05101. */
+    void (*adamw)(const struct workspace *work, float *weight, float *gradient, float *mean, float *variance,
+                  size_t size, const struct adamw_step *step);
+};
+
+/* The chosen table; chooses when that was not done. NULL after a failed choice. */
+const struct kernels *kernels_chosen(struct error *error);
+
+extern const struct kernels kernels_reference;
+#if defined(__x86_64__)
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
 
 #endif

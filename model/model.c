@@ -1,0 +1,230 @@
+/* Shapes, memory and initial weights. */
+#include "model/model.h"
+
+#include "base/elementary.h"
+#include "base/random.h"
+#include "model/network.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static const double rotary_base = 10000;
+static const double initial_deviation = 0.02;
+
+static uint64_t layer_matrices(const struct model_shape *shape) {
+    const uint64_t d = shape->width;
+    return 4 * d * shape->heads * shape->head_size + 3 * d * shape->feed_forward;
+}
+
+uint64_t model_parameters(const struct model_shape *shape) {
+    const uint64_t d = shape->width;
+    return shape->vocabulary * d + shape->layers * (layer_matrices(shape) + d);
+}
+
+double model_flops_per_token(const struct model_shape *shape, uint32_t sequence) {
+    const double matrices =
+        (double)shape->vocabulary * shape->width + (double)shape->layers * (double)layer_matrices(shape);
+    return 6 * matrices + 6.0 * shape->layers * shape->heads * shape->head_size * sequence;
+}
+
+struct layer_weights layer_weights_at(const struct model_shape *shape, float *parameters, uint32_t layer) {
+    const size_t d = shape->width, H = (size_t)shape->heads * shape->head_size, ffw = shape->feed_forward;
+    float *at = parameters + shape->vocabulary * d + layer * (layer_matrices(shape) + d);
+    struct layer_weights weights;
+    weights.norm = at;
+    weights.query = weights.norm + d;
+    weights.key = weights.query + d * H;
+    weights.value = weights.key + d * H;
+    weights.output = weights.value + d * H;
+    weights.gate = weights.output + H * d;
+    weights.up = weights.gate + d * ffw;
+    weights.down = weights.up + d * ffw;
+    return weights;
+}
+
+/* Hands out parts of the block, each aligned; counts only while base is NULL. */
+struct arena {
+    char *base;
+    size_t used;
+};
+
+static void *take(struct arena *arena, size_t count, size_t size) {
+    void *part = arena->base ? arena->base + arena->used : NULL;
+    arena->used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return part;
+}
+
+static float *take_floats(struct arena *arena, size_t count) {
+    return take(arena, count, sizeof(float));
+}
+
+size_t model_lay_out(struct model *model, const struct model_setup *setup, void *block) {
+    const struct model_shape *shape = &setup->shape;
+    const size_t T = setup->sequence, M = setup->batch * T, d = shape->width, ffw = shape->feed_forward;
+    const size_t H = (size_t)shape->heads * shape->head_size, parameters = model_parameters(shape);
+    struct arena arena = {.base = block};
+    take(&arena, 1, sizeof *model);
+
+    model->weights = take_floats(&arena, parameters);
+    model->gradient = take_floats(&arena, parameters);
+    model->mean = take_floats(&arena, parameters);
+    model->variance = take_floats(&arena, parameters);
+    model->square_sums = take(&arena, (parameters + SQUARE_SUM_PART - 1) / SQUARE_SUM_PART, sizeof(double));
+
+    model->layers = take(&arena, shape->layers, sizeof *model->layers);
+    for (uint32_t i = 0; i < shape->layers; i++) {
+        struct layer_state state;
+        state.input = take_floats(&arena, M * d);
+        state.inverse = take_floats(&arena, M);
+        state.query = take_floats(&arena, M * H);
+        state.key = take_floats(&arena, M * H);
+        state.value = take_floats(&arena, M * H);
+        state.attended = take_floats(&arena, M * H);
+        state.log_sum = take_floats(&arena, M * shape->heads);
+        state.gate = take_floats(&arena, M * ffw);
+        state.up = take_floats(&arena, M * ffw);
+        if (block)
+            model->layers[i] = state;
+    }
+
+    model->cosine = take_floats(&arena, T * shape->head_size / 2);
+    model->sine = take_floats(&arena, T * shape->head_size / 2);
+    model->inputs = take(&arena, M, sizeof *model->inputs);
+    model->targets = take(&arena, M, sizeof *model->targets);
+    model->losses = take_floats(&arena, M);
+    model->last = take_floats(&arena, M * d);
+    model->last_inverse = take_floats(&arena, M);
+    model->normed = take_floats(&arena, M * d);
+    model->sum = take_floats(&arena, M * d);
+    model->dx = take_floats(&arena, M * d);
+    model->dnormed = take_floats(&arena, M * d);
+    model->hidden = take_floats(&arena, M * ffw);
+    model->dquery = take_floats(&arena, M * H);
+    model->dkey = take_floats(&arena, M * H);
+    model->dvalue = take_floats(&arena, M * H);
+    model->dattended = take_floats(&arena, M * H);
+    model->logits = take_floats(&arena, (M < LOSS_ROWS ? M : LOSS_ROWS) * (size_t)shape->vocabulary);
+
+    model->work.threads = omp_get_max_threads();
+    model->work.own_size = workspace_own_size(setup->sequence, shape->head_size);
+    model->work.shared = take_floats(&arena, WORKSPACE_SHARED);
+    model->work.own = take_floats(&arena, (size_t)model->work.threads * model->work.own_size);
+    return arena.used;
+}
+
+/* The bounds keep every size far from overflow. */
+static int setup_check(const struct model_setup *setup, struct error *error) {
+    const struct model_shape *shape = &setup->shape;
+    const struct {
+        const char *name;
+        uint64_t value, most;
+    } bounds[] = {
+        {"layers", shape->layers, 4096},
+        {"width", shape->width, 1 << 16},
+        {"heads", shape->heads, 1 << 10},
+        {"head size", shape->head_size, HEAD_SIZE_MAX},
+        {"feed-forward size", shape->feed_forward, 1 << 18},
+        {"vocabulary", shape->vocabulary, 1 << 16},
+        {"batch", setup->batch, 1 << 20},
+        {"sequence", setup->sequence, 1 << 20},
+        {"tokens of a batch", (uint64_t)setup->batch * setup->sequence, 1 << 24},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (bounds[i].value < 1 || bounds[i].value > bounds[i].most)
+            return error_set(error, ERROR_INPUT, "model: %s is %llu; it must be 1 to %llu", bounds[i].name,
+                             (unsigned long long)bounds[i].value, (unsigned long long)bounds[i].most);
+    if (shape->head_size % 2 != 0)
+        return error_set(error, ERROR_INPUT, "model: head size is %u; it must be even", shape->head_size);
+    if (!(setup->dropout >= 0 && setup->dropout < 1))
+        return error_set(error, ERROR_INPUT, "model: dropout is %g; it must be 0 to less than 1", setup->dropout);
+    return 0;
+}
+
+size_t model_memory_bytes(const struct model_setup *setup) {
+    struct model model;
+    return setup_check(setup, NULL) == 0 ? model_lay_out(&model, setup, NULL) : 0;
+}
+
+/* Normal deviates of a given deviation; matrix: its number in the order of model_weights. */
+static void matrix_initialize(float *weights, size_t size, double deviation, uint64_t key, uint64_t matrix) {
+#pragma omp parallel for
+    for (size_t i = 0; i < size; i++)
+        weights[i] = (float)(deviation * random_normal(key, matrix, i));
+}
+
+static void weights_initialize(struct model *model, uint64_t key) {
+    const struct model_shape *shape = &model->setup.shape;
+    const size_t d = shape->width, H = (size_t)shape->heads * shape->head_size, ffw = shape->feed_forward;
+    /* what is added to the stream is smaller, so that its variance does not grow with the layers (GPT-2) */
+    const double deviation = initial_deviation, output_deviation = deviation / sqrt(2.0 * shape->layers);
+    uint64_t matrix = 0;
+    matrix_initialize(model->weights, shape->vocabulary * d, deviation, key, matrix++);
+    for (uint32_t layer = 0; layer < shape->layers; layer++) {
+        const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
+        for (size_t j = 0; j < d; j++)
+            weights.norm[j] = 1;
+        matrix_initialize(weights.query, d * H, deviation, key, matrix++);
+        matrix_initialize(weights.key, d * H, deviation, key, matrix++);
+        matrix_initialize(weights.value, d * H, deviation, key, matrix++);
+        matrix_initialize(weights.output, H * d, output_deviation, key, matrix++);
+        matrix_initialize(weights.gate, d * ffw, deviation, key, matrix++);
+        matrix_initialize(weights.up, d * ffw, deviation, key, matrix++);
+        matrix_initialize(weights.down, ffw * d, output_deviation, key, matrix++);
+    }
+}
+
+/* Angles of the rotary positions: t * base^(-2 i / h). */
+static void angles_initialize(struct model *model) {
+    const size_t half = model->setup.shape.head_size / 2;
+    const double logarithm = elementary_log(rotary_base);
+    for (size_t i = 0; i < half; i++) {
+        const double frequency = elementary_exp(-logarithm * (double)i / (double)half);
+        for (size_t t = 0; t < model->setup.sequence; t++) {
+            double sine, cosine;
+            elementary_sine_cosine((double)t * frequency, &sine, &cosine);
+            model->sine[t * half + i] = (float)sine;
+            model->cosine[t * half + i] = (float)cosine;
+        }
+    }
+}
+
+int model_create(struct model **model, const struct model_setup *setup, struct error *error) {
+    *model = NULL;
+    const struct kernels *kernels = kernels_chosen(error);
+    if (!kernels || setup_check(setup, error) != 0)
+        return -1;
+    const size_t bytes = model_memory_bytes(setup);
+    struct model *made = aligned_alloc(ALIGNMENT, bytes);
+    if (!made)
+        return error_set(error, ERROR_FAILED, "model: %.1f GiB of memory are not there; use a smaller micro-batch",
+                         (double)bytes * 0x1p-30);
+    memset(made, 0, sizeof *made);
+    model_lay_out(made, setup, made);
+    made->setup = *setup;
+    made->kernels = kernels;
+    made->parameters = model_parameters(&setup->shape);
+    made->drop_key = random_u64(setup->seed, 0, 1);
+    memset(made->gradient, 0, made->parameters * sizeof *made->gradient);
+    memset(made->mean, 0, made->parameters * sizeof *made->mean);
+    memset(made->variance, 0, made->parameters * sizeof *made->variance);
+    weights_initialize(made, random_u64(setup->seed, 0, 0));
+    angles_initialize(made);
+    *model = made;
+    return 0;
+}
+
+void model_destroy(struct model *model) {
+    free(model);
+}
+
+float *model_weights(struct model *model) {
+    return model->weights;
+}
+
+float *model_gradients(struct model *model) {
+    return model->gradient;
+}

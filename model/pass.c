@@ -1,0 +1,176 @@
+/* The forward and the backward pass. Reads as the formulas do:
+ *
+ *   x_0     = drop(E[tokens])
+ *   n       = norm(x_l) * scale
+ *   x_l+1   = x_l + drop(attention(rotate(n Q), rotate(n K), n V) O + (silu(n G) * n U) D)
+ *   logits  = norm(x_L) E^T
+ *
+ * The backward pass takes the layers from the last to the first and makes again what was cheap to make (norms, the
+ * hidden layer, dropout masks). */
+#include "base/random.h"
+#include "model/network.h"
+
+#include <math.h>
+#include <string.h>
+
+struct pass {
+    uint32_t count; /* sequences */
+    size_t rows;    /* count * T */
+    struct attention_shape attention;
+    uint32_t drop_threshold;
+    uint64_t step, first_sequence;
+};
+
+static struct pass pass_begin(struct model *model, const uint16_t *tokens, uint32_t count) {
+    const struct model_shape *shape = &model->setup.shape;
+    const size_t T = model->setup.sequence;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(model->inputs + i * T, tokens + i * (T + 1), T * sizeof *tokens);
+        memcpy(model->targets + i * T, tokens + i * (T + 1) + 1, T * sizeof *tokens);
+    }
+    return (struct pass){
+        .count = count,
+        .rows = count * T,
+        .attention = {.count = count, .sequence = (uint32_t)T, .heads = shape->heads, .head_size = shape->head_size},
+    };
+}
+
+/* Site 0 is the embedding, site l + 1 what layer l adds. */
+static void drop(const struct model *model, const struct pass *pass, uint32_t site, float *out, const float *base,
+                 const float *x) {
+    const struct dropout dropout = {
+        .threshold = pass->drop_threshold,
+        .key = random_u64(model->drop_key, pass->step, site),
+        .first = pass->first_sequence,
+    };
+    const size_t elements = (size_t)model->setup.sequence * model->setup.shape.width;
+    model->kernels->drop(&model->work, out, base, x, pass->count, elements, &dropout);
+}
+
+static void layer_forward(struct model *model, const struct pass *pass, uint32_t layer, float *out) {
+    const struct kernels *kernels = model->kernels;
+    const struct workspace *work = &model->work;
+    const struct model_shape *shape = &model->setup.shape;
+    const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
+    const struct layer_state *state = &model->layers[layer];
+    const size_t M = pass->rows, d = shape->width, H = (size_t)shape->heads * shape->head_size;
+    const size_t ffw = shape->feed_forward;
+    const float query_factor = 1.0F / sqrtf((float)shape->head_size);
+
+    kernels->norm(work, model->normed, state->inverse, state->input, weights.norm, M, d);
+
+    kernels->product(work, state->query, model->normed, weights.query, M, H, d, PRODUCT_PLAIN, false);
+    kernels->product(work, state->key, model->normed, weights.key, M, H, d, PRODUCT_PLAIN, false);
+    kernels->product(work, state->value, model->normed, weights.value, M, H, d, PRODUCT_PLAIN, false);
+    kernels->rotate(work, state->query, model->cosine, model->sine, &pass->attention, query_factor, false);
+    kernels->rotate(work, state->key, model->cosine, model->sine, &pass->attention, 1, false);
+    kernels->attention(work, state->attended, state->log_sum, state->query, state->key, state->value, &pass->attention);
+    kernels->product(work, model->sum, state->attended, weights.output, M, d, H, PRODUCT_PLAIN, false);
+
+    kernels->product(work, state->gate, model->normed, weights.gate, M, ffw, d, PRODUCT_PLAIN, false);
+    kernels->product(work, state->up, model->normed, weights.up, M, ffw, d, PRODUCT_PLAIN, false);
+    kernels->gate(work, model->hidden, state->gate, state->up, M * ffw);
+    kernels->product(work, model->sum, model->hidden, weights.down, M, d, ffw, PRODUCT_PLAIN, true);
+
+    drop(model, pass, layer + 1, out, state->input, model->sum);
+}
+
+/* Comes with dx, the gradient of what the layer gives; leaves that of what it takes. */
+static void layer_backward(struct model *model, const struct pass *pass, uint32_t layer) {
+    const struct kernels *kernels = model->kernels;
+    const struct workspace *work = &model->work;
+    const struct model_shape *shape = &model->setup.shape;
+    const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
+    const struct layer_weights gradient = layer_weights_at(shape, model->gradient, layer);
+    const struct layer_state *state = &model->layers[layer];
+    const size_t M = pass->rows, d = shape->width, H = (size_t)shape->heads * shape->head_size;
+    const size_t ffw = shape->feed_forward;
+    const float query_factor = 1.0F / sqrtf((float)shape->head_size);
+    const enum product_form left = PRODUCT_LEFT_TRANSPOSED, right = PRODUCT_RIGHT_TRANSPOSED;
+    float *dsum = model->sum, *dnormed = model->dnormed;
+
+    drop(model, pass, layer + 1, dsum, NULL, model->dx);
+    kernels->norm(work, model->normed, state->inverse, state->input, weights.norm, M, d);
+
+    kernels->product(work, model->hidden, dsum, weights.down, M, ffw, d, right, false);
+    kernels->gate_backward(work, model->hidden, state->gate, state->up, M * ffw);
+    kernels->product(work, gradient.down, model->hidden, dsum, ffw, d, M, left, true);
+    kernels->product(work, gradient.gate, model->normed, state->gate, d, ffw, M, left, true);
+    kernels->product(work, gradient.up, model->normed, state->up, d, ffw, M, left, true);
+    kernels->product(work, dnormed, state->gate, weights.gate, M, d, ffw, right, false);
+    kernels->product(work, dnormed, state->up, weights.up, M, d, ffw, right, true);
+
+    kernels->product(work, model->dattended, dsum, weights.output, M, H, d, right, false);
+    kernels->product(work, gradient.output, state->attended, dsum, H, d, M, left, true);
+    kernels->attention_backward(work, model->dquery, model->dkey, model->dvalue, model->dattended, state->query,
+                                state->key, state->value, state->attended, state->log_sum, &pass->attention);
+    kernels->rotate(work, model->dquery, model->cosine, model->sine, &pass->attention, query_factor, true);
+    kernels->rotate(work, model->dkey, model->cosine, model->sine, &pass->attention, 1, true);
+    kernels->product(work, gradient.query, model->normed, model->dquery, d, H, M, left, true);
+    kernels->product(work, gradient.key, model->normed, model->dkey, d, H, M, left, true);
+    kernels->product(work, gradient.value, model->normed, model->dvalue, d, H, M, left, true);
+    kernels->product(work, dnormed, model->dquery, weights.query, M, d, H, right, true);
+    kernels->product(work, dnormed, model->dkey, weights.key, M, d, H, right, true);
+    kernels->product(work, dnormed, model->dvalue, weights.value, M, d, H, right, true);
+
+    kernels->norm_backward(work, model->dx, gradient.norm, dnormed, state->input, state->inverse, weights.norm, M, d,
+                           true);
+}
+
+/* From the inputs to the final norm, which is left in model->normed. */
+static void layers_forward(struct model *model, const struct pass *pass) {
+    const struct model_shape *shape = &model->setup.shape;
+    float *x = model->layers[0].input;
+    model->kernels->gather(&model->work, x, model->weights, model->inputs, pass->rows, shape->width);
+    drop(model, pass, 0, x, NULL, x);
+    for (uint32_t layer = 0; layer < shape->layers; layer++)
+        layer_forward(model, pass, layer, layer + 1 < shape->layers ? model->layers[layer + 1].input : model->last);
+    model->kernels->norm(&model->work, model->normed, model->last_inverse, model->last, NULL, pass->rows, shape->width);
+}
+
+/* Cross entropies of all rows into losses, by blocks of rows; when gradient is set, also scale times the gradient of
+ * their sum: that of the final norm's output into dnormed, the embedding's added to the gradient. */
+static void losses_of(struct model *model, size_t rows, float *losses, float scale, bool gradient) {
+    const struct kernels *kernels = model->kernels;
+    const struct workspace *work = &model->work;
+    const size_t d = model->setup.shape.width, V = model->setup.shape.vocabulary;
+    for (size_t first = 0; first < rows; first += LOSS_ROWS) {
+        const size_t block = rows - first < LOSS_ROWS ? rows - first : LOSS_ROWS;
+        const float *normed = model->normed + first * d;
+        kernels->product(work, model->logits, normed, model->weights, block, V, d, PRODUCT_RIGHT_TRANSPOSED, false);
+        kernels->cross_entropy(work, model->logits, losses + first, model->targets + first, block, V, scale, gradient);
+        if (!gradient)
+            continue;
+        kernels->product(work, model->dnormed + first * d, model->logits, model->weights, block, d, V, PRODUCT_PLAIN,
+                         false);
+        kernels->product(work, model->gradient, model->logits, normed, V, d, block, PRODUCT_LEFT_TRANSPOSED, true);
+    }
+}
+
+void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count, float scale, uint64_t step,
+                    uint32_t first_sequence, double *loss) {
+    const struct model_shape *shape = &model->setup.shape;
+    struct pass pass = pass_begin(model, tokens, count);
+    pass.drop_threshold = (uint32_t)fminf(rintf(model->setup.dropout * 65536.0F), 65535.0F);
+    pass.step = step;
+    pass.first_sequence = first_sequence;
+
+    layers_forward(model, &pass);
+    losses_of(model, pass.rows, model->losses, scale, true);
+    *loss = 0;
+    for (size_t m = 0; m < pass.rows; m++)
+        *loss += model->losses[m];
+
+    model->kernels->norm_backward(&model->work, model->dx, NULL, model->dnormed, model->last, model->last_inverse, NULL,
+                                  pass.rows, shape->width, false);
+    for (uint32_t layer = shape->layers; layer-- > 0;)
+        layer_backward(model, &pass, layer);
+    drop(model, &pass, 0, model->dx, NULL, model->dx);
+    model->kernels->scatter(&model->work, model->gradient, model->dx, model->inputs, pass.rows, shape->width);
+}
+
+void model_losses(struct model *model, const uint16_t *tokens, uint32_t count, float *losses) {
+    const struct pass pass = pass_begin(model, tokens, count);
+    layers_forward(model, &pass);
+    losses_of(model, pass.rows, losses, 1, false);
+}
