@@ -1,5 +1,4 @@
 #include "orchestrator/plan.h"
-#include "base/checksum.h"
 #include "base/random.h"
 #include "model/model.h"
 
@@ -13,9 +12,9 @@ static uint64_t ceil_divide(uint64_t a, uint64_t b) {
     return (a + b - 1) / b;
 }
 
-/* An interval in tokens as whole steps, to the nearest, at least one. */
-static uint64_t interval_steps(uint64_t interval_tokens, uint64_t step_tokens) {
-    const uint64_t steps = (interval_tokens + step_tokens / 2) / step_tokens;
+uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens) {
+    const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
+    const uint64_t steps = (tokens + step_tokens / 2) / step_tokens;
     return steps ? steps : 1;
 }
 
@@ -27,7 +26,7 @@ static uint32_t micro_batch(const struct study *study, const struct study_size *
 static double run_flops(const struct study *study, const struct planned_run *run) {
     const struct study_size *size = &study->sizes[run->size];
     const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
-    const uint64_t every = interval_steps(study->evaluation_every_tokens, run->tokens / run->steps);
+    const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
     const double predictions =
         (double)ceil_divide(run->steps, every) * mixture->language_count * (double)study->evaluation_tokens;
     return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
@@ -124,8 +123,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     const struct planned_run *run = &plan->runs[number];
     const struct study_size *size = &study->sizes[run->size];
     const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
-    const uint64_t step_tokens = run->tokens / run->steps;
-    const uint64_t curve_steps = interval_steps(study->curve_tokens, step_tokens);
+    const uint64_t curve_steps = plan_interval_steps(study, size, study->curve_tokens);
     memset(spec, 0, sizeof *spec); /* it is sent as bytes */
     spec->run = (uint32_t)number;
     spec->attempt = attempt;
@@ -140,7 +138,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     spec->optimizer = study->optimizer;
     spec->dropout = (float)study->dropout;
     spec->curve_steps = (uint32_t)(curve_steps < run->steps ? curve_steps : run->steps);
-    spec->evaluation_steps = interval_steps(study->evaluation_every_tokens, step_tokens);
+    spec->evaluation_steps = plan_interval_steps(study, size, study->evaluation_every_tokens);
     spec->evaluation_tokens = study->evaluation_tokens;
     memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
     spec->language_count = mixture->language_count;

@@ -5,8 +5,8 @@
  *   draft_read_...       languages, synthetic families, sizes, runs                   study.c, study_runs.c
  *   draft_resolve        defaults that follow from other values; combinations         study_resolve.c
  *
- * Every step goes on after a mistake, so that all are found; a value that was wrong is left at its standard or zero,
- * and later steps pass over zeros. */
+ * Every step goes on after a mistake, so that all are found. A value that was wrong is left at zero, and later steps
+ * pass over zeros, so that one slip is not reported twice. */
 #ifndef SWEEP_ORCHESTRATOR_STUDY_DRAFT_H
 #define SWEEP_ORCHESTRATOR_STUDY_DRAFT_H
 

@@ -72,11 +72,11 @@ static void write_value(FILE *file, const struct study_key *key) {
     else
         fputs(wanted, file);
     if (key->unit && key->form != KEY_STRUCTURED)
-        fprintf(file, "; %s", key->unit);
+        fprintf(file, " (%s)", key->unit);
 }
 
 static void write_rows(FILE *file, const char *parent) {
-    fputs("\n| key | value | if not given | |\n|---|---|---|---|\n", file);
+    fputs("\n| key | value | if not given | meaning |\n|---|---|---|---|\n", file);
     for (const struct study_key *key = study_keys; key->path; key++) {
         if (!study_key_is_below(key, parent))
             continue;

@@ -1,7 +1,9 @@
 /* What follows from other values of a study file, and what cannot be together. */
 #include "model/model.h"
+#include "orchestrator/plan.h"
 #include "orchestrator/study_draft.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@ static void resolve_corpus(struct study_draft *draft) {
     study->synthetic_settings.seed = study->encode.seed;
     const uint32_t taken =
         study->vocabulary.reserved + CONTROL_PIECES + (study->vocabulary.byte_fallback ? BYTE_PIECES : 0);
-    if (study->vocabulary.pieces <= taken)
+    if (study->vocabulary.pieces && study->vocabulary.pieces <= taken)
         mistakes_add(draft->mistakes, draft_place(draft, "vocabulary.pieces"),
                      "vocabulary.pieces: %u are taken by reserved, byte and control pieces; take more than %u", taken,
                      taken);
@@ -35,28 +37,36 @@ static bool shape_is_complete(const struct model_shape *shape) {
            shape->vocabulary;
 }
 
-/* Steps must hold the warm-up and fit 32 bits. place: of the size in the list. */
-static void check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
-    const struct study *study = &draft->study;
+static uint64_t steps_of(const struct study *study, const struct study_size *size) {
     const uint64_t batch_tokens = (uint64_t)size->batch * study->sequence;
-    const uint64_t steps = (size->tokens + batch_tokens - 1) / batch_tokens;
-    if (size->tokens < batch_tokens)
+    return (size->tokens + batch_tokens - 1) / batch_tokens;
+}
+
+/* place: of the size in the list. */
+static void check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
+    const uint64_t steps = steps_of(&draft->study, size);
+    if (size->tokens < (uint64_t)size->batch * draft->study.sequence)
         mistakes_add(draft->mistakes, place,
-                     "size '%s': one batch of %u sequences of %u tokens is more than the %llu tokens of a run; take "
-                     "more tokens, a smaller batch or shorter sequences",
-                     size->name, size->batch, study->sequence, (unsigned long long)size->tokens);
-    else if (study->warmup_steps > steps)
-        mistakes_add(draft->mistakes, draft_place(draft, "training.warmup_steps"),
-                     "training.warmup_steps: %llu steps of warm-up are more than the %llu steps of a run of size '%s'; "
-                     "take fewer, or more tokens",
-                     (unsigned long long)study->warmup_steps, (unsigned long long)steps, size->name);
+                     "size '%s': one batch of %u sequences of %u tokens is more than the %" PRIu64 " tokens of a run; "
+                     "take more tokens, a smaller batch or shorter sequences",
+                     size->name, size->batch, draft->study.sequence, size->tokens);
     else if (steps > UINT32_MAX)
-        mistakes_add(draft->mistakes, place, "size '%s': a run has %llu steps; at most %u", size->name,
-                     (unsigned long long)steps, UINT32_MAX);
+        mistakes_add(draft->mistakes, place, "size '%s': a run has %" PRIu64 " steps; at most %" PRIu32, size->name,
+                     steps, UINT32_MAX);
+}
+
+static void check_same(struct study_draft *draft, const struct study_size *size, struct place place) {
+    for (const struct study_size *other = draft->study.sizes; other < size; other++)
+        if (memcmp(&other->shape, &size->shape, sizeof size->shape) == 0 && other->tokens == size->tokens &&
+            other->batch == size->batch && strcmp(other->name, size->name) != 0)
+            mistakes_add(draft->mistakes, place, "size '%s' is the same as '%s' in all but its name; keep one",
+                         size->name, other->name);
 }
 
 static void resolve_sizes(struct study_draft *draft) {
     struct study *study = &draft->study;
+    const struct study_size *shortest = NULL;
+    const bool batch_is_given = draft_find(draft, "training.batch") != NULL;
     const struct node *node = draft_find(draft, "sizes");
     node = node ? node->first : NULL;
     for (uint32_t s = 0; s < study->size_count && node; s++, node = node->next) {
@@ -66,16 +76,19 @@ static void resolve_sizes(struct study_draft *draft) {
         if (!size->tokens)
             size->tokens = draft->tokens;
         if (!size->batch)
-            size->batch = draft->batch ? draft->batch : published_batch(&size->shape);
-        if (size->tokens)
-            check_steps(draft, size, node->place);
-        for (uint32_t o = 0; o < s; o++)
-            if (memcmp(&study->sizes[o].shape, &size->shape, sizeof size->shape) == 0 &&
-                study->sizes[o].tokens == size->tokens && study->sizes[o].batch == size->batch)
-                mistakes_add(draft->mistakes, node->place,
-                             "size '%s' is the same as '%s' in all but its name; keep one", size->name,
-                             study->sizes[o].name);
+            size->batch = batch_is_given ? draft->batch : published_batch(&size->shape);
+        check_same(draft, size, node->place);
+        if (!size->tokens || !size->batch || !study->sequence)
+            continue;
+        check_steps(draft, size, node->place);
+        if (!shortest || steps_of(study, size) < steps_of(study, shortest))
+            shortest = size;
     }
+    if (shortest && study->warmup_steps > steps_of(study, shortest))
+        mistakes_add(draft->mistakes, draft_place(draft, "training.warmup_steps"),
+                     "training.warmup_steps: %" PRIu64 " steps of warm-up are more than the %" PRIu64
+                     " steps of a run of size '%s'; take fewer, or more tokens",
+                     study->warmup_steps, steps_of(study, shortest), shortest->name);
 }
 
 /* The shortest of the sizes that bilingual runs have, or NULL. */
@@ -85,11 +98,33 @@ static const struct study_size *shortest_bilingual(const struct study *study) {
         const struct study_group *group = &study->groups[g];
         for (uint32_t s = 0; strcmp(group->kind, "bilingual") == 0 && s < group->size_count; s++) {
             const struct study_size *size = &study->sizes[group->sizes[s]];
-            if (size->tokens && (!shortest || size->tokens < shortest->tokens))
+            if (size->tokens && size->batch && (!shortest || size->tokens < shortest->tokens))
                 shortest = size;
         }
     }
     return shortest;
+}
+
+/* d must lie inside the curves that are compared: behind the first evaluation, and 2 d before the end. */
+static void resolve_transfer(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    const struct study_size *shortest = shortest_bilingual(study);
+    if (!shortest || !study->sequence)
+        return;
+    if (study->reference_tokens == 0)
+        study->reference_tokens = floor(0.3 * (double)shortest->tokens);
+    const uint64_t first =
+        plan_interval_steps(study, shortest, study->evaluation_every_tokens) * shortest->batch * study->sequence;
+    if (2 * study->reference_tokens > (double)shortest->tokens)
+        mistakes_add(draft->mistakes, draft_place(draft, "transfer.reference_tokens"),
+                     "transfer.reference_tokens: a bilingual run of size '%s' has %" PRIu64
+                     " tokens, fewer than 2 x %.17g; take at most %" PRIu64,
+                     shortest->name, shortest->tokens, study->reference_tokens, shortest->tokens / 2);
+    else if ((double)first > study->reference_tokens)
+        mistakes_add(draft->mistakes, draft_place(draft, "evaluation.every_tokens"),
+                     "evaluation.every_tokens: the first evaluation of size '%s', at %" PRIu64
+                     " tokens, comes after the %.17g reference tokens of the transfer scores; take fewer",
+                     shortest->name, first, study->reference_tokens);
 }
 
 static void resolve_evaluation(struct study_draft *draft) {
@@ -98,23 +133,6 @@ static void resolve_evaluation(struct study_draft *draft) {
         study->evaluation_every_tokens = draft->tokens < 40 ? 1 : draft->tokens / 40;
     if (!study->curve_tokens)
         study->curve_tokens = draft->tokens < 100 ? 1 : draft->tokens / 100;
-
-    const struct study_size *shortest = shortest_bilingual(study);
-    if (!shortest)
-        return;
-    if (study->reference_tokens == 0)
-        study->reference_tokens = floor(0.3 * (double)shortest->tokens);
-    if (2 * study->reference_tokens > (double)shortest->tokens)
-        mistakes_add(draft->mistakes, draft_place(draft, "transfer.reference_tokens"),
-                     "transfer.reference_tokens: a bilingual run of size '%s' ends at %llu tokens, before 2 x %.17g; "
-                     "take at most %llu",
-                     shortest->name, (unsigned long long)shortest->tokens, study->reference_tokens,
-                     (unsigned long long)shortest->tokens / 2);
-    else if ((double)study->evaluation_every_tokens > study->reference_tokens)
-        mistakes_add(draft->mistakes, draft_place(draft, "evaluation.every_tokens"),
-                     "evaluation.every_tokens: the first evaluation, at %llu tokens, comes after the reference tokens "
-                     "of the transfer score, %.17g; take fewer",
-                     (unsigned long long)study->evaluation_every_tokens, study->reference_tokens);
 }
 
 static void resolve_archive(struct study_draft *draft) {
@@ -130,10 +148,11 @@ static void resolve_archive(struct study_draft *draft) {
 
 void draft_resolve(struct study_draft *draft) {
     struct study *study = &draft->study;
-    if (!study->micro_batch)
+    if (!study->micro_batch && study->sequence)
         study->micro_batch = study->sequence > MICRO_BATCH_TOKENS ? 1 : MICRO_BATCH_TOKENS / study->sequence;
     resolve_archive(draft);
     resolve_corpus(draft);
     resolve_sizes(draft);
     resolve_evaluation(draft);
+    resolve_transfer(draft);
 }

@@ -108,7 +108,7 @@ static void read_all_pairs(struct study_draft *draft, struct study_group *group,
 static void read_pair(struct study_draft *draft, struct study_group *group, const struct node *node, bool *seen) {
     const struct node *first = node->kind == NODE_LIST ? node->first : NULL, *second = first ? first->next : NULL;
     if (!second || second->next || first->kind != NODE_SCALAR || second->kind != NODE_SCALAR) {
-        draft_cannot_be(draft, "a pair", node, "a list of two languages, as [en, fr]");
+        mistakes_add(draft->mistakes, node->place, "not a pair; it is a list of two languages, as [en, fr]");
         return;
     }
     const int64_t a = draft_language(draft, first->text, first->place);

@@ -138,8 +138,6 @@ static void read_key(struct study_draft *draft, const struct study_key *key, con
     } else if (key->form != KEY_STRUCTURED &&
                (node->kind != NODE_SCALAR || set_field(draft, key, base, node->text, node->plain) != 0)) {
         draft_cannot_be(draft, key->path, node, wanted);
-        if (key->standard)
-            set_field(draft, key, base, key->standard, true);
     }
 }
 

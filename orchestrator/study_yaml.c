@@ -89,6 +89,8 @@ bool node_is_empty(const struct node *node) {
 }
 
 const char *node_show(const struct node *node, char shown[NODE_SHOWN_SIZE]) {
+    if (node->kind != NODE_SCALAR && !node->first)
+        return node->kind == NODE_LIST ? "an empty list" : "an empty mapping";
     if (node->kind != NODE_SCALAR)
         return node->kind == NODE_LIST ? "a list" : "a mapping";
     if (node_is_empty(node))

@@ -59,7 +59,7 @@ size_t node_count(const struct node *node);
 /* Nothing stands behind the key: "training:". */
 bool node_is_empty(const struct node *node);
 
-/* A node in the words of a message: "'text'" (cut when long), "a list", "a mapping" or "nothing". */
+/* A node in the words of a message: "'text'" (cut when long), "a list", "an empty list", "nothing". */
 enum { NODE_SHOWN_SIZE = 64 };
 const char *node_show(const struct node *node, char shown[NODE_SHOWN_SIZE]);
 
