@@ -112,8 +112,8 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
                     missing[count++] = l;
             }
         if (trained > count)
-            printf("note: size '%s': transfer scores at d = %s tokens, down to %.3g (lower ones are bounds)\n",
-                   study->sizes[s].name, amount(study->reference_tokens, reference),
+            printf("transfer   size '%s': d = %s tokens, scores below %.3g are bounds\n", study->sizes[s].name,
+                   amount(study->reference_tokens, reference),
                    2 - (double)study->sizes[s].tokens / study->reference_tokens);
         if (count > 0) {
             printf("note: size '%s': no transfer scores toward these, without monolingual run:\n     ",
@@ -142,9 +142,9 @@ static void print_plan(const struct study *study, const struct plan *plan) {
     print_groups(study, plan);
     printf("\ntotal      %zu runs, %s tokens, %sFLOP\n", plan->count, amount((double)totals.tokens, tokens),
            amount(totals.flops, flops));
-    printf("longest    run %zu, %s %s at '%s': %sFLOP\n", totals.longest, study->groups[longest->group].kind,
-           study->groups[longest->group].mixtures[longest->mixture].name, study->sizes[longest->size].name,
-           amount(longest->flops, flops));
+    printf("longest    %sFLOP, run %zu: %s %s, size '%s'\n", amount(longest->flops, flops), totals.longest,
+           study->groups[longest->group].kind, study->groups[longest->group].mixtures[longest->mixture].name,
+           study->sizes[longest->size].name);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
     print_transfer_notes(study, plan);
     print_unused_sizes(study, plan);

@@ -42,10 +42,11 @@ static uint64_t steps_of(const struct study *study, const struct study_size *siz
     return (size->tokens + batch_tokens - 1) / batch_tokens;
 }
 
-/* place: of the size in the list. */
-static void check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
+/* Whether a run of a size has a number of steps that can be. place: of the size in the list. */
+static bool check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
     const uint64_t steps = steps_of(&draft->study, size);
-    if (size->tokens < (uint64_t)size->batch * draft->study.sequence)
+    const bool holds_batch = size->tokens >= (uint64_t)size->batch * draft->study.sequence;
+    if (!holds_batch)
         mistakes_add(draft->mistakes, place,
                      "size '%s': one batch of %u sequences of %u tokens is more than the %" PRIu64 " tokens of a run; "
                      "take more tokens, a smaller batch or shorter sequences",
@@ -53,6 +54,7 @@ static void check_steps(struct study_draft *draft, const struct study_size *size
     else if (steps > UINT32_MAX)
         mistakes_add(draft->mistakes, place, "size '%s': a run has %" PRIu64 " steps; at most %" PRIu32, size->name,
                      steps, UINT32_MAX);
+    return holds_batch && steps <= UINT32_MAX;
 }
 
 static void check_same(struct study_draft *draft, const struct study_size *size, struct place place) {
@@ -78,9 +80,8 @@ static void resolve_sizes(struct study_draft *draft) {
         if (!size->batch)
             size->batch = batch_is_given ? draft->batch : published_batch(&size->shape);
         check_same(draft, size, node->place);
-        if (!size->tokens || !size->batch || !study->sequence)
+        if (!size->tokens || !size->batch || !study->sequence || !check_steps(draft, size, node->place))
             continue;
-        check_steps(draft, size, node->place);
         if (!shortest || steps_of(study, size) < steps_of(study, shortest))
             shortest = size;
     }

@@ -115,13 +115,13 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"{text: text,", "{text: \"a\\nb\",", "3:16: corpus.text cannot be 'a?b'; it is a path\n"},
         /* values */
         {"tokens: tokens}", "tokens: tokens, test_fraction: 1.5}",
-         "3:54: corpus.test_fraction cannot be '1.5'; it is a number from 0.0001 to 0.9\n"},
+         "3:53: corpus.test_fraction cannot be '1.5'; it is a number from 0.0001 to 0.9\n"},
         {"pieces: 1000", "pieces: 70000",
          "4:22: vocabulary.pieces cannot be '70000'; it is a whole number from 32 to 65536\n"},
         {"pieces: 1000", "pieces: 1000, reserved: 800",
          "4:22: vocabulary.pieces: 1060 are taken by reserved, byte and control pieces; take more than 1060\n"},
-        {"warmup_steps: 10", "warmup_steps: 977",
-         "8:66: training.warmup_steps: 977 steps of warm-up are more than the 977 steps of a run of size 'small'; take "
+        {"warmup_steps: 10", "warmup_steps: 978",
+         "8:64: training.warmup_steps: 978 steps of warm-up are more than the 977 steps of a run of size 'small'; take "
          "fewer, or more tokens\n"},
         {", warmup_steps: 10", "",
          "8:1: training.warmup_steps: 1000 steps of warm-up are more than the 977 steps of a run of size 'small'; take "
@@ -132,23 +132,23 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"scale: 0", "{scale: 0, tokens: 1e13, batch: 1}",
          "7:5: size 'scale 0': a run has 78125000000 steps; at most 4294967295\n"},
         /* languages */
-        {"[en, es, ru]", "[en, es, ru, es]", "2:26: language 'es' is listed twice; keep one\n"},
+        {"[en, es, ru]", "[en, es, ru, es]", "2:25: language 'es' is listed twice; keep one\n"},
         {"[en, es, ru]", "[en, es, ru, EN]",
-         "2:26: a language cannot be 'EN'; it is a code that begins with two small letters, at most 15 letters, "
+         "2:25: a language cannot be 'EN'; it is a code that begins with two small letters, at most 15 letters, "
          "digits, - and _\n"},
         {"[en, es, ru]", "[en, es, ru, ../x]",
-         "2:26: a language cannot be '../x'; it is a code that begins with two small letters, at most 15 letters, "
+         "2:25: a language cannot be '../x'; it is a code that begins with two small letters, at most 15 letters, "
          "digits, - and _\n"},
         {"[en, es, ru]", "[en, es]", "12:45: 'ru' is not among the languages of the study; add it to `languages`\n"},
         /* sizes */
         {"scale: 0", "scale: 53",
          "7:12: sizes[].scale cannot be '53'; it is a whole number from 0 to 52\n"
-         "12:58: '0' is not among `sizes`; take a name or a scale from there\n"},
+         "12:59: '0' is not among `sizes`; take a name or a scale from there\n"},
         {"scale: 0", "{scale: 0, width: 8}", "7:16: a published scale has its own width; drop this or `scale`\n"},
         {"width: 16, ", "",
          "6:5: width is missing; a size is a published `scale` or all of layers, width, heads, "
          "head_size, feed_forward\n"},
-        {"head_size: 8", "head_size: 9", "6:60: head_size 9 is odd; rotary positions turn pairs: take an even one\n"},
+        {"head_size: 8", "head_size: 9", "6:62: head_size 9 is odd; rotary positions turn pairs: take an even one\n"},
         {"scale: 0", "{scale: 0, name: small}", "7:5: a size 'small' is there already; give this one another name\n"},
         {"name: small, ", "",
          "6:5: a size of own dimensions needs a name\n"
@@ -157,7 +157,7 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "8:5: size 'same' is the same as 'scale 0' in all but its name; keep one\n"},
         /* runs */
         {"languages: all", "languages: [en, de]",
-         "10:32: 'de' is not among the languages of the study; add it to `languages`\n"},
+         "10:33: 'de' is not among the languages of the study; add it to `languages`\n"},
         {"languages: all", "languages: some",
          "10:28: runs.monolingual.languages cannot be 'some'; it is a list of languages\n"},
         {"sizes: all", "sizes: [small, 0, small]", "10:51: size 'small' stands here twice; keep one\n"},
@@ -171,7 +171,7 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "11:27: not a pair; it is a list of two languages, as [en, fr]\n"},
         {"[[en, es]]", "[[en, xx]]", "11:28: 'xx' is not among the languages of the study; add it to `languages`\n"},
         {"three: [en, es, ru]", "three: [en, es], four: {es: 2, en: 2}",
-         "12:45: mixture 'four' is the same as 'three'; keep one\n"},
+         "12:46: mixture 'four' is the same as 'three'; keep one\n"},
         {"three: [en, es, ru]", "three: {en: 1, es: -1}",
          "12:48: a weight cannot be '-1'; it is a number from 1e-6 to 1e6\n"},
         {"three: [en, es, ru]", "three: [en]", "12:29: mixture 'three' has one language; that is a monolingual run\n"},
@@ -190,7 +190,7 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"tokens: tokens}", "tokens: tokens, synthetic: {families: {a: [en, es], b: [es, ru]}}}",
          "3:74: 'es' is in a second family; keep it in one\n"},
         {"tokens: tokens}", "tokens: tokens, synthetic: {words: 100}}",
-         "3:39: corpus.synthetic.families is missing; it is `family: [language, ...]`\n"},
+         "3:38: corpus.synthetic.families is missing; it is `family: [language, ...]`\n"},
         /* YAML */
         {"pieces: 1000", "pieces: &a 1000", "4:22: anchors and aliases are not read; write the value out\n"},
         {"pieces: 1000", "pieces: *a", "4:22: anchors and aliases are not read; write the value out\n"},
