@@ -1,5 +1,6 @@
 /* sweep: the table of sub-commands. `sweep STUDY.yaml` runs the study. */
 #include "orchestrator/command.h"
+#include "orchestrator/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,27 +42,6 @@ static int words_of_name(const char *name, int count, char **words) {
     return count >= 2 && strcmp(words[1], name + first + 1) == 0 ? 2 : 0;
 }
 
-/* Levenshtein distance of two short words. */
-static size_t distance(const char *a, const char *b) {
-    size_t row[64];
-    const size_t length = strlen(b);
-    if (length >= sizeof row / sizeof *row)
-        return length;
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < length; j++) {
-            const size_t substituted = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            const size_t gap = (row[j] < diagonal ? row[j] : diagonal) + 1;
-            row[j + 1] = substituted < gap ? substituted : gap;
-        }
-    }
-    return row[length];
-}
-
 static int unknown_command(int count, char **words, struct error *error) {
     char given[256];
     const struct command *nearest = NULL;
@@ -70,7 +50,7 @@ static int unknown_command(int count, char **words, struct error *error) {
     if (strcmp(words[0], "corpus") == 0)
         snprintf(given, sizeof given, "corpus%s%s", count > 1 ? " " : "", count > 1 ? words[1] : "");
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        const size_t away = distance(given, commands[i].name);
+        const size_t away = words_distance(given, commands[i].name);
         if (away < least) {
             least = away;
             nearest = &commands[i];

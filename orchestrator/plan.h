@@ -2,6 +2,7 @@
 #ifndef SWEEP_ORCHESTRATOR_PLAN_H
 #define SWEEP_ORCHESTRATOR_PLAN_H
 
+#include "base/checksum.h"
 #include "orchestrator/study.h"
 #include "worker/run_spec.h"
 
@@ -15,7 +16,7 @@ struct planned_run {
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* of the model in a worker */
     int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
-    char identity[33];             /* hash of its resolved specification: kind, mixture, size, training, seed */
+    char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
 
 struct plan {
@@ -23,9 +24,13 @@ struct plan {
     struct planned_run *runs;
 };
 
-/* Resolves a study into its runs. */
+/* Resolves a study into its runs: groups in the order of the file, in each mixture after mixture, in each of these size
+ * after size. */
 int plan_make(const struct study *study, struct plan *plan, struct error *error);
 void plan_free(struct plan *plan);
+
+/* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
+uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);
 
 /* The specification of a run for a worker. spec is large: the caller owns it. */
 void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);

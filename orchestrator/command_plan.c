@@ -1,0 +1,205 @@
+/* sweep plan: what would run and what it costs, as a table of 80 columns or as JSON. */
+#include "orchestrator/command.h"
+#include "orchestrator/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct totals {
+    uint64_t tokens, parameters;
+    double flops;
+    size_t memory_bytes;
+    size_t longest; /* number of the run with most FLOPs */
+};
+
+static struct totals sum_runs(const struct study *study, const struct plan *plan) {
+    struct totals totals = {0};
+    for (size_t r = 0; r < plan->count; r++) {
+        const struct planned_run *run = &plan->runs[r];
+        const uint64_t parameters = model_parameters(&study->sizes[run->size].shape);
+        totals.tokens += run->tokens;
+        totals.flops += run->flops;
+        if (parameters > totals.parameters)
+            totals.parameters = parameters;
+        if (run->memory_bytes > totals.memory_bytes)
+            totals.memory_bytes = run->memory_bytes;
+        if (run->flops > plan->runs[totals.longest].flops)
+            totals.longest = r;
+    }
+    return totals;
+}
+
+/* "1.02 M": three digits and a prefix, so that a unit may follow. */
+enum { AMOUNT_SIZE = 16 };
+static const char *amount(double value, char text[AMOUNT_SIZE]) {
+    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
+    size_t p = 0;
+    while (value >= 999.5 && p + 1 < sizeof prefixes / sizeof *prefixes) {
+        value /= 1000;
+        p++;
+    }
+    snprintf(text, AMOUNT_SIZE, "%.3g%s%s", value, p ? " " : "", prefixes[p]);
+    return text;
+}
+
+/* Prints words one after the other, indented lines of at most 80 columns. */
+static void print_words(const struct study *study, const uint32_t *languages, uint32_t count, int column) {
+    const int indent = column;
+    for (uint32_t i = 0; i < count; i++) {
+        const char *word = study->languages[languages ? languages[i] : i];
+        if (column + 1 + (int)strlen(word) > 80) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf(" %s", word);
+    }
+    putchar('\n');
+}
+
+static void print_groups(const struct study *study, const struct plan *plan) {
+    char parameters[AMOUNT_SIZE], tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
+    printf("\n%-13s %-20s %6s %10s %10s %8s %8s\n", "group", "size", "runs", "parameters", "tokens/run", "FLOP/run",
+           "memory");
+    for (uint32_t g = 0; g < study->group_count; g++)
+        for (uint32_t s = 0; s < study->size_count; s++) {
+            size_t runs = 0, costly = 0;
+            for (size_t r = 0; r < plan->count; r++)
+                if (plan->runs[r].group == g && plan->runs[r].size == s &&
+                    (runs++ == 0 || plan->runs[r].flops > plan->runs[costly].flops))
+                    costly = r;
+            if (runs == 0)
+                continue;
+            const struct planned_run *run = &plan->runs[costly];
+            printf("%-13.13s %-20.20s %6zu %10s %10s %8s %7sB\n", study->groups[g].kind, study->sizes[s].name, runs,
+                   amount((double)model_parameters(&study->sizes[s].shape), parameters),
+                   amount((double)run->tokens, tokens), amount(run->flops, flops),
+                   amount((double)run->memory_bytes, memory));
+        }
+}
+
+static bool has_monolingual(const struct study *study, const struct plan *plan, uint32_t language, uint32_t size) {
+    for (size_t r = 0; r < plan->count; r++) {
+        const struct study_group *group = &study->groups[plan->runs[r].group];
+        if (strcmp(group->kind, "monolingual") == 0 && plan->runs[r].size == size &&
+            group->mixtures[plan->runs[r].mixture].languages[0] == language)
+            return true;
+    }
+    return false;
+}
+
+static bool has_bilingual(const struct study *study, const struct plan *plan, uint32_t language, uint32_t size) {
+    for (size_t r = 0; r < plan->count; r++) {
+        const struct study_group *group = &study->groups[plan->runs[r].group];
+        const struct study_mixture *mixture = &group->mixtures[plan->runs[r].mixture];
+        if (strcmp(group->kind, "bilingual") == 0 && plan->runs[r].size == size &&
+            (mixture->languages[0] == language || mixture->languages[1] == language))
+            return true;
+    }
+    return false;
+}
+
+/* A score toward a language needs its monolingual run of the same size. */
+static void print_transfer_notes(const struct study *study, const struct plan *plan) {
+    char reference[AMOUNT_SIZE];
+    for (uint32_t s = 0; s < study->size_count; s++) {
+        uint32_t missing[LANGUAGES_MAX], count = 0, trained = 0;
+        for (uint32_t l = 0; l < study->language_count; l++)
+            if (has_bilingual(study, plan, l, s)) {
+                trained++;
+                if (!has_monolingual(study, plan, l, s))
+                    missing[count++] = l;
+            }
+        if (trained > count)
+            printf("transfer   size '%s': d = %s tokens, scores below %.3g are bounds\n", study->sizes[s].name,
+                   amount(study->reference_tokens, reference),
+                   2 - (double)study->sizes[s].tokens / study->reference_tokens);
+        if (count > 0) {
+            printf("note: size '%s': no transfer scores toward these, without monolingual run:\n     ",
+                   study->sizes[s].name);
+            print_words(study, missing, count, 5);
+        }
+    }
+}
+
+static void print_unused_sizes(const struct study *study, const struct plan *plan) {
+    for (uint32_t s = 0; s < study->size_count; s++) {
+        size_t r = 0;
+        while (r < plan->count && plan->runs[r].size != s)
+            r++;
+        if (r == plan->count)
+            printf("note: size '%s' is in no run\n", study->sizes[s].name);
+    }
+}
+
+static void print_plan(const struct study *study, const struct plan *plan) {
+    const struct totals totals = sum_runs(study, plan);
+    const struct planned_run *longest = &plan->runs[totals.longest];
+    char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
+    printf("study      %s\nfile       %s\narchive    %s\nlanguages ", study->name, study->path, study->archive);
+    print_words(study, NULL, study->language_count, 10);
+    print_groups(study, plan);
+    printf("\ntotal      %zu runs, %s tokens, %sFLOP\n", plan->count, amount((double)totals.tokens, tokens),
+           amount(totals.flops, flops));
+    printf("longest    %sFLOP, run %zu: %s %s, size '%s'\n", amount(longest->flops, flops), totals.longest,
+           study->groups[longest->group].kind, study->groups[longest->group].mixtures[longest->mixture].name,
+           study->sizes[longest->size].name);
+    printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
+    print_transfer_notes(study, plan);
+    print_unused_sizes(study, plan);
+}
+
+static int print_json(const struct study *study, const struct plan *plan, struct error *error) {
+    const struct totals totals = sum_runs(study, plan);
+    json_t *groups = json_array();
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        uint64_t runs = 0, tokens = 0;
+        double flops = 0;
+        for (size_t r = 0; r < plan->count; r++)
+            if (plan->runs[r].group == g) {
+                runs++;
+                tokens += plan->runs[r].tokens;
+                flops += plan->runs[r].flops;
+            }
+        json_array_append_new(groups, json_pack("{s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "runs",
+                                                (json_int_t)runs, "tokens", (json_int_t)tokens, "flops", flops));
+    }
+    json_t *object =
+        json_pack("{s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "runs", (json_int_t)plan->count,
+                  "groups", groups, "tokens", (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max",
+                  (json_int_t)totals.parameters, "memory_bytes_max", (json_int_t)totals.memory_bytes);
+    return command_print_json(object, error);
+}
+
+int command_plan(const struct command *command, int count, char **words, struct error *error) {
+    bool json = false, keys = false;
+    const char *path;
+    const struct option options[] = {
+        {.name = "--json", .help = "one JSON object instead of the table", .flag = &json},
+        {.name = "--keys", .help = "the reference of all keys of a study file, as Markdown", .flag = &keys},
+        {0},
+    };
+    const int parsed = command_parse(command, options, count, words, &path, 0, 1, error);
+    if (parsed != 0)
+        return parsed < 0 ? -1 : 0;
+    if (keys)
+        return study_write_reference(stdout) == 0 ? 0 : error_set(error, ERROR_FAILED, "standard output: not writable");
+    if (!path)
+        return error_set(error, ERROR_INPUT, "plan: needs %s; see `sweep plan --help`", command->arguments);
+
+    struct study study;
+    struct plan plan;
+    if (study_read(path, &study, stderr, error) != 0)
+        return -1;
+    int result = plan_make(&study, &plan, error);
+    if (result == 0) {
+        if (json)
+            result = print_json(&study, &plan, error);
+        else
+            print_plan(&study, &plan);
+        plan_free(&plan);
+    }
+    study_free(&study);
+    return result;
+}

@@ -1,0 +1,151 @@
+#include "orchestrator/plan.h"
+#include "base/random.h"
+#include "model/model.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS_MAX = 1000000 };
+
+static uint64_t ceil_divide(uint64_t a, uint64_t b) {
+    return (a + b - 1) / b;
+}
+
+uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens) {
+    const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
+    const uint64_t steps = (tokens + step_tokens / 2) / step_tokens;
+    return steps ? steps : 1;
+}
+
+static uint32_t micro_batch(const struct study *study, const struct study_size *size) {
+    return study->micro_batch < size->batch ? study->micro_batch : size->batch;
+}
+
+/* Training, and a third of its FLOPs (forward only) for each token predicted in an evaluation. */
+static double run_flops(const struct study *study, const struct planned_run *run) {
+    const struct study_size *size = &study->sizes[run->size];
+    const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
+    const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
+    const double predictions =
+        (double)ceil_divide(run->steps, every) * mixture->language_count * (double)study->evaluation_tokens;
+    return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
+}
+
+/* The identity of a run: all that its training depends on, and nothing of other runs. How a batch is cut into micro
+ * batches and how often it is evaluated do not make it another run. */
+static int run_identity(const struct study *study, struct planned_run *run) {
+    const struct study_group *group = &study->groups[run->group];
+    const struct study_mixture *mixture = &group->mixtures[run->mixture];
+    const struct model_shape *shape = &study->sizes[run->size].shape;
+    const struct model_optimizer *optimizer = &study->optimizer;
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    if (!file)
+        return -1;
+    fprintf(file, "kind: %s\nmixture:", group->kind);
+    for (uint32_t i = 0; i < mixture->language_count; i++)
+        fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->weights[i]);
+    fprintf(file, "\nlayers: %u\nwidth: %u\nheads: %u\nhead_size: %u\nfeed_forward: %u\nvocabulary: %u\n",
+            shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward, shape->vocabulary);
+    fprintf(file, "steps: %" PRIu64 "\nbatch: %u\nsequence: %u\n", run->steps, study->sizes[run->size].batch,
+            study->sequence);
+    fprintf(file, "learning_rate: %.9g\nwarmup_steps: %" PRIu64 "\ndecay_fraction: %.17g\ndropout: %.17g\n",
+            (double)optimizer->learning_rate, study->warmup_steps, study->decay_fraction, study->dropout);
+    fprintf(file, "weight_decay: %.9g\nbeta1: %.9g\nbeta2: %.9g\nepsilon: %.9g\nclip: %.9g\nseed: %" PRIu64 "\n",
+            (double)optimizer->weight_decay, (double)optimizer->beta1, (double)optimizer->beta2,
+            (double)optimizer->epsilon, (double)optimizer->clip, study->seed);
+    const bool failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed) {
+        free(text);
+        return -1;
+    }
+    checksum_identity(text, size, run->identity);
+    free(text);
+    return 0;
+}
+
+static int plan_run(const struct study *study, uint32_t group, uint32_t mixture, uint32_t s, struct planned_run *run) {
+    const struct study_size *size = &study->sizes[s];
+    const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
+    const struct model_setup setup = {.shape = size->shape,
+                                      .batch = micro_batch(study, size),
+                                      .sequence = study->sequence,
+                                      .dropout = (float)study->dropout};
+    *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
+    run->steps = ceil_divide(size->tokens, step_tokens);
+    run->tokens = run->steps * step_tokens;
+    run->flops = run_flops(study, run);
+    run->memory_bytes = model_memory_bytes(&setup);
+    return run_identity(study, run);
+}
+
+static int plan_runs(const struct study *study, struct plan *plan) {
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t m = 0; m < group->mixture_count; m++)
+            for (uint32_t s = 0; s < group->size_count; s++)
+                if (plan_run(study, g, m, group->sizes[s], &plan->runs[plan->count++]) != 0)
+                    return -1;
+    }
+    return 0;
+}
+
+int plan_make(const struct study *study, struct plan *plan, struct error *error) {
+    size_t count = 0;
+    *plan = (struct plan){0};
+    for (uint32_t g = 0; g < study->group_count; g++)
+        count += (size_t)study->groups[g].mixture_count * study->groups[g].size_count;
+    if (count > RUNS_MAX)
+        return error_set(error, ERROR_INPUT, "%s: %zu runs; at most %d", study->path, count, RUNS_MAX);
+    plan->runs = calloc(count ? count : 1, sizeof *plan->runs);
+    if (plan->runs && plan_runs(study, plan) == 0)
+        return 0;
+    plan_free(plan);
+    return error_set(error, ERROR_FAILED, "%s: no memory for a plan of %zu runs", study->path, count);
+}
+
+void plan_free(struct plan *plan) {
+    free(plan->runs);
+    *plan = (struct plan){0};
+}
+
+/* The key of all randomness of a run; the identity holds the seed, too. */
+static uint64_t run_key(const struct study *study, const char *identity) {
+    char half[17] = {0};
+    memcpy(half, identity, 16);
+    return random_u64(study->seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
+}
+
+void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
+               struct run_spec *spec) {
+    const struct planned_run *run = &plan->runs[number];
+    const struct study_size *size = &study->sizes[run->size];
+    const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
+    const uint64_t curve_steps = plan_interval_steps(study, size, study->curve_tokens);
+    memset(spec, 0, sizeof *spec); /* it is sent as bytes */
+    spec->run = (uint32_t)number;
+    spec->attempt = attempt;
+    spec->key = run_key(study, run->identity);
+    spec->shape = size->shape;
+    spec->batch = size->batch;
+    spec->micro_batch = micro_batch(study, size);
+    spec->sequence = study->sequence;
+    spec->steps = run->steps;
+    spec->warmup_steps = study->warmup_steps;
+    spec->decay_fraction = study->decay_fraction;
+    spec->optimizer = study->optimizer;
+    spec->dropout = (float)study->dropout;
+    spec->curve_steps = (uint32_t)(curve_steps < run->steps ? curve_steps : run->steps);
+    spec->evaluation_steps = plan_interval_steps(study, size, study->evaluation_every_tokens);
+    spec->evaluation_tokens = study->evaluation_tokens;
+    memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
+    spec->language_count = mixture->language_count;
+    spec->test_count = mixture->language_count;
+    for (uint32_t i = 0; i < mixture->language_count; i++) {
+        spec->weights[i] = mixture->weights[i];
+        memcpy(spec->languages[i], study->languages[mixture->languages[i]], LANGUAGE_CODE_SIZE);
+        memcpy(spec->tests[i], spec->languages[i], LANGUAGE_CODE_SIZE);
+    }
+}

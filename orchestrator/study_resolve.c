@@ -1,0 +1,159 @@
+/* What follows from other values of a study file, and what cannot be together. */
+#include "model/model.h"
+#include "orchestrator/plan.h"
+#include "orchestrator/study_draft.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { MICRO_BATCH_TOKENS = 8192, BYTE_PIECES = 256, CONTROL_PIECES = 4 };
+
+static void resolve_corpus(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    study->vocabulary.sample_bytes = (uint64_t)(draft->sample_megabytes * 1e6);
+    study->vocabulary.seed = study->encode.seed;
+    study->synthetic_settings.seed = study->encode.seed;
+    const uint32_t taken =
+        study->vocabulary.reserved + CONTROL_PIECES + (study->vocabulary.byte_fallback ? BYTE_PIECES : 0);
+    if (study->vocabulary.pieces && study->vocabulary.pieces <= taken)
+        mistakes_add(draft->mistakes, draft_place(draft, "vocabulary.pieces"),
+                     "vocabulary.pieces: %u are taken by reserved, byte and control pieces; take more than %u", taken,
+                     taken);
+}
+
+/* The batch of the study, by parameters: arXiv 2510.22037v2, appendix. */
+static uint32_t published_batch(const struct model_shape *shape) {
+    const uint64_t parameters = model_parameters(shape);
+    if (parameters < 150000000)
+        return 256;
+    if (parameters < 1000000000)
+        return 512;
+    return parameters < 2000000000 ? 1024 : 2048;
+}
+
+static bool shape_is_complete(const struct model_shape *shape) {
+    return shape->layers && shape->width && shape->heads && shape->head_size && shape->feed_forward &&
+           shape->vocabulary;
+}
+
+static uint64_t steps_of(const struct study *study, const struct study_size *size) {
+    const uint64_t batch_tokens = (uint64_t)size->batch * study->sequence;
+    return (size->tokens + batch_tokens - 1) / batch_tokens;
+}
+
+/* Whether a run of a size has a number of steps that can be. place: of the size in the list. */
+static bool check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
+    const uint64_t steps = steps_of(&draft->study, size);
+    const bool holds_batch = size->tokens >= (uint64_t)size->batch * draft->study.sequence;
+    if (!holds_batch)
+        mistakes_add(draft->mistakes, place,
+                     "size '%s': one batch of %u sequences of %u tokens is more than the %" PRIu64 " tokens of a run; "
+                     "take more tokens, a smaller batch or shorter sequences",
+                     size->name, size->batch, draft->study.sequence, size->tokens);
+    else if (steps > UINT32_MAX)
+        mistakes_add(draft->mistakes, place, "size '%s': a run has %" PRIu64 " steps; at most %" PRIu32, size->name,
+                     steps, UINT32_MAX);
+    return holds_batch && steps <= UINT32_MAX;
+}
+
+static void check_same(struct study_draft *draft, const struct study_size *size, struct place place) {
+    for (const struct study_size *other = draft->study.sizes; other < size; other++)
+        if (memcmp(&other->shape, &size->shape, sizeof size->shape) == 0 && other->tokens == size->tokens &&
+            other->batch == size->batch && strcmp(other->name, size->name) != 0)
+            mistakes_add(draft->mistakes, place, "size '%s' is the same as '%s' in all but its name; keep one",
+                         size->name, other->name);
+}
+
+static void resolve_sizes(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    const struct study_size *shortest = NULL;
+    const bool batch_is_given = draft_find(draft, "training.batch") != NULL;
+    const struct node *node = draft_find(draft, "sizes");
+    node = node ? node->first : NULL;
+    for (uint32_t s = 0; s < study->size_count && node; s++, node = node->next) {
+        struct study_size *size = &study->sizes[s];
+        if (!shape_is_complete(&size->shape))
+            continue;
+        if (!size->tokens)
+            size->tokens = draft->tokens;
+        if (!size->batch)
+            size->batch = batch_is_given ? draft->batch : published_batch(&size->shape);
+        check_same(draft, size, node->place);
+        if (!size->tokens || !size->batch || !study->sequence || !check_steps(draft, size, node->place))
+            continue;
+        if (!shortest || steps_of(study, size) < steps_of(study, shortest))
+            shortest = size;
+    }
+    if (shortest && study->warmup_steps > steps_of(study, shortest))
+        mistakes_add(draft->mistakes, draft_place(draft, "training.warmup_steps"),
+                     "training.warmup_steps: %" PRIu64 " steps of warm-up are more than the %" PRIu64
+                     " steps of a run of size '%s'; take fewer, or more tokens",
+                     study->warmup_steps, steps_of(study, shortest), shortest->name);
+}
+
+/* The shortest of the sizes that bilingual runs have, or NULL. */
+static const struct study_size *shortest_bilingual(const struct study *study) {
+    const struct study_size *shortest = NULL;
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; strcmp(group->kind, "bilingual") == 0 && s < group->size_count; s++) {
+            const struct study_size *size = &study->sizes[group->sizes[s]];
+            if (size->tokens && size->batch && (!shortest || size->tokens < shortest->tokens))
+                shortest = size;
+        }
+    }
+    return shortest;
+}
+
+/* d must lie inside the curves that are compared: behind the first evaluation, and 2 d before the end. */
+static void resolve_transfer(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    const struct study_size *shortest = shortest_bilingual(study);
+    if (!shortest || !study->sequence)
+        return;
+    if (study->reference_tokens == 0)
+        study->reference_tokens = floor(0.3 * (double)shortest->tokens);
+    const uint64_t first =
+        plan_interval_steps(study, shortest, study->evaluation_every_tokens) * shortest->batch * study->sequence;
+    if (2 * study->reference_tokens > (double)shortest->tokens)
+        mistakes_add(draft->mistakes, draft_place(draft, "transfer.reference_tokens"),
+                     "transfer.reference_tokens: a bilingual run of size '%s' has %" PRIu64
+                     " tokens, fewer than 2 x %.17g; take at most %" PRIu64,
+                     shortest->name, shortest->tokens, study->reference_tokens, shortest->tokens / 2);
+    else if ((double)first > study->reference_tokens)
+        mistakes_add(draft->mistakes, draft_place(draft, "evaluation.every_tokens"),
+                     "evaluation.every_tokens: the first evaluation of size '%s', at %" PRIu64
+                     " tokens, comes after the %.17g reference tokens of the transfer scores; take fewer",
+                     shortest->name, first, study->reference_tokens);
+}
+
+static void resolve_evaluation(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    if (!study->evaluation_every_tokens)
+        study->evaluation_every_tokens = draft->tokens < 40 ? 1 : draft->tokens / 40;
+    if (!study->curve_tokens)
+        study->curve_tokens = draft->tokens < 100 ? 1 : draft->tokens / 100;
+}
+
+static void resolve_archive(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    if (study->archive[0] || !study->name[0])
+        return;
+    char name[sizeof study->name + 4];
+    snprintf(name, sizeof name, "%s.h5", study->name);
+    if (file_join(study->archive, draft->folder, name, NULL) != 0)
+        mistakes_add(draft->mistakes, draft_place(draft, "study"),
+                     "the path of the archive is too long; give `archive`");
+}
+
+void draft_resolve(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    if (!study->micro_batch && study->sequence)
+        study->micro_batch = study->sequence > MICRO_BATCH_TOKENS ? 1 : MICRO_BATCH_TOKENS / study->sequence;
+    resolve_archive(draft);
+    resolve_corpus(draft);
+    resolve_sizes(draft);
+    resolve_evaluation(draft);
+    resolve_transfer(draft);
+}

@@ -1,0 +1,243 @@
+/* `runs` of a study file: groups of mixtures and sizes. */
+#include "orchestrator/command.h"
+#include "orchestrator/study_draft.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t find_size(const struct study *study, const char *text) {
+    uint64_t scale;
+    const bool number = command_parse_count(text, &scale) == 0;
+    for (uint32_t s = 0; s < study->size_count; s++)
+        if (number ? study->sizes[s].scale == (int64_t)scale : strcmp(study->sizes[s].name, text) == 0)
+            return s;
+    return -1;
+}
+
+/* The sizes of a group: "all" of the study, or a list of names and scales. */
+static void read_group_sizes(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct study *study = &draft->study;
+    bool *seen = draft_allocate(draft, study->size_count, sizeof *seen);
+    group->sizes = draft_allocate(draft, study->size_count, sizeof *group->sizes);
+    if (!seen || !group->sizes) {
+        free(seen);
+        return;
+    }
+    if (!node || (node->kind == NODE_SCALAR && strcmp(node->text, "all") == 0))
+        for (; group->size_count < study->size_count; group->size_count++)
+            group->sizes[group->size_count] = group->size_count;
+    else if (node->kind != NODE_LIST || !node->first)
+        draft_cannot_be(draft, "sizes of runs", node, "all, or a list of names and scales, as [0, small]");
+    else
+        for (const struct node *item = node->first; item; item = item->next) {
+            char shown[NODE_SHOWN_SIZE];
+            const int64_t size = item->kind == NODE_SCALAR ? find_size(study, item->text) : -1;
+            if (size < 0)
+                mistakes_add(draft->mistakes, item->place, "%s is not among `sizes`; take a name or a scale from there",
+                             node_show(item, shown));
+            else if (seen[size])
+                mistakes_add(draft->mistakes, item->place, "size '%s' stands here twice; keep one",
+                             study->sizes[size].name);
+            else
+                group->sizes[group->size_count++] = (uint32_t)size;
+            if (size >= 0)
+                seen[size] = true;
+        }
+    free(seen);
+}
+
+/* Adds a mixture to a group that has room for it. Languages are put into the order of their codes and weights scaled
+ * to the sum 1, so that a mixture does not depend on how it is written. weights NULL: even. */
+static void add_mixture(struct study_draft *draft, struct study_group *group, const char *name,
+                        const uint32_t *languages, const double *weights, uint32_t count) {
+    const struct study *study = &draft->study;
+    struct study_mixture *mixture = &group->mixtures[group->mixture_count];
+    mixture->languages = draft_allocate(draft, count, sizeof *mixture->languages);
+    mixture->weights = draft_allocate(draft, count, sizeof *mixture->weights);
+    group->mixture_count++;
+    if (!mixture->languages || !mixture->weights)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = i;
+        for (; place > 0; place--) {
+            if (strcmp(study->languages[mixture->languages[place - 1]], study->languages[languages[i]]) < 0)
+                break;
+            mixture->languages[place] = mixture->languages[place - 1];
+            mixture->weights[place] = mixture->weights[place - 1];
+        }
+        mixture->languages[place] = languages[i];
+        mixture->weights[place] = weights ? weights[i] : 1;
+    }
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += mixture->weights[i];
+    for (uint32_t i = 0; i < count; i++)
+        mixture->weights[i] /= sum;
+    mixture->language_count = count;
+    if (name)
+        snprintf(mixture->name, sizeof mixture->name, "%s", name);
+    else
+        snprintf(mixture->name, sizeof mixture->name, "%s%s%s", study->languages[mixture->languages[0]],
+                 count > 1 ? "+" : "", count > 1 ? study->languages[mixture->languages[1]] : "");
+}
+
+static void read_monolingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const uint32_t room = draft->study.language_count;
+    uint32_t *languages = draft_allocate(draft, room, sizeof *languages);
+    group->mixtures = draft_allocate(draft, room, sizeof *group->mixtures);
+    if (languages && group->mixtures) {
+        const uint32_t count =
+            draft_read_languages(draft, "runs.monolingual.languages", node_child(node, "languages"), languages);
+        for (uint32_t i = 0; i < count; i++)
+            add_mixture(draft, group, NULL, &languages[i], NULL, 1);
+    }
+    free(languages);
+}
+
+static void read_all_pairs(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const uint32_t count = draft->study.language_count;
+    group->mixtures = draft_allocate(draft, (size_t)count * count / 2, sizeof *group->mixtures);
+    if (count == 1)
+        mistakes_add(draft->mistakes, draft_key_place(node), "bilingual runs need at least two languages; add one");
+    for (uint32_t a = 0; group->mixtures && a < count; a++)
+        for (uint32_t b = a + 1; b < count; b++)
+            add_mixture(draft, group, NULL, (uint32_t[]){a, b}, NULL, 2);
+}
+
+/* One pair of the list; seen [languages, languages] marks the pairs before it. */
+static void read_pair(struct study_draft *draft, struct study_group *group, const struct node *node, bool *seen) {
+    const struct node *first = node->kind == NODE_LIST ? node->first : NULL, *second = first ? first->next : NULL;
+    if (!second || second->next || first->kind != NODE_SCALAR || second->kind != NODE_SCALAR) {
+        mistakes_add(draft->mistakes, node->place, "not a pair; it is a list of two languages, as [en, fr]");
+        return;
+    }
+    const int64_t a = draft_language(draft, first->text, first->place);
+    const int64_t b = draft_language(draft, second->text, second->place);
+    if (a < 0 || b < 0)
+        return;
+    const int64_t low = a < b ? a : b, high = a < b ? b : a;
+    bool *before = &seen[low * draft->study.language_count + high];
+    if (a == b)
+        mistakes_add(draft->mistakes, node->place, "a pair of '%s' with itself; take two languages", first->text);
+    else if (*before)
+        mistakes_add(draft->mistakes, node->place, "pair %s, %s stands here twice (pairs have no order); keep one",
+                     first->text, second->text);
+    else
+        add_mixture(draft, group, NULL, (uint32_t[]){(uint32_t)a, (uint32_t)b}, NULL, 2);
+    *before = true;
+}
+
+static void read_bilingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct node *pairs = node_child(node, "pairs");
+    if (!pairs || (pairs->kind == NODE_SCALAR && strcmp(pairs->text, "all") == 0)) {
+        read_all_pairs(draft, group, node);
+        return;
+    }
+    if (pairs->kind != NODE_LIST || !pairs->first) {
+        draft_cannot_be(draft, "runs.bilingual.pairs", pairs, "all, or a list of pairs, as [[en, fr], [en, ru]]");
+        return;
+    }
+    const size_t count = draft->study.language_count;
+    bool *seen = draft_allocate(draft, count * count, sizeof *seen);
+    group->mixtures = draft_allocate(draft, node_count(pairs), sizeof *group->mixtures);
+    for (const struct node *pair = pairs->first; seen && group->mixtures && pair; pair = pair->next)
+        read_pair(draft, group, pair, seen);
+    free(seen);
+}
+
+/* Languages and weights of one mixture. Returns how many languages. */
+static uint32_t read_weights(struct study_draft *draft, const struct node *node, uint32_t *languages, double *weights) {
+    uint32_t count = 0;
+    if (node->kind != NODE_MAPPING) {
+        count = draft_read_languages(draft, "a mixture", node, languages);
+        for (uint32_t i = 0; i < count; i++)
+            weights[i] = 1;
+        return count;
+    }
+    for (const struct node *item = node->first; item; item = item->next) {
+        const int64_t language = draft_language(draft, item->name, item->name_place);
+        double weight;
+        if (item->kind != NODE_SCALAR || !item->plain || draft_parse_number(item->text, &weight) != 0 ||
+            weight < 1e-6 || weight > 1e6)
+            draft_cannot_be(draft, "a weight", item, "a number from 1e-6 to 1e6");
+        else if (language >= 0) {
+            languages[count] = (uint32_t)language;
+            weights[count++] = weight;
+        }
+    }
+    return count;
+}
+
+static bool same_mixture(const struct study_mixture *a, const struct study_mixture *b) {
+    return a->language_count == b->language_count &&
+           memcmp(a->languages, b->languages, a->language_count * sizeof *a->languages) == 0 &&
+           memcmp(a->weights, b->weights, a->language_count * sizeof *a->weights) == 0;
+}
+
+static void read_mixture(struct study_draft *draft, struct study_group *group, const struct node *node,
+                         uint32_t *languages, double *weights) {
+    const size_t before = draft->mistakes->count;
+    if (!draft_is_name(node->name) || strlen(node->name) >= sizeof group->mixtures->name)
+        mistakes_add(draft->mistakes, node->name_place,
+                     "a mixture cannot be named '%.40s'; it is a name of at most 63 "
+                     "letters, digits, spaces and - _ . +, beginning with a letter",
+                     node->name);
+    const uint32_t count = read_weights(draft, node, languages, weights);
+    if (draft->mistakes->count > before)
+        return;
+    if (count < 2) {
+        mistakes_add(draft->mistakes, node->name_place, "mixture '%s' has one language; that is a monolingual run",
+                     node->name);
+        return;
+    }
+    add_mixture(draft, group, node->name, languages, weights, count);
+    const struct study_mixture *added = &group->mixtures[group->mixture_count - 1];
+    for (const struct study_mixture *other = group->mixtures; !draft->no_memory && other < added; other++)
+        if (same_mixture(other, added))
+            mistakes_add(draft->mistakes, node->name_place, "mixture '%s' is the same as '%s'; keep one", node->name,
+                         other->name);
+}
+
+static void read_multilingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct node *mixtures = node_child(node, "mixtures");
+    if (!mixtures)
+        return; /* said already: the key must be given */
+    if (mixtures->kind != NODE_MAPPING || !mixtures->first) {
+        draft_cannot_be(draft, "runs.multilingual.mixtures", mixtures, "a mapping, as {europe: [en, fr, de]}");
+        return;
+    }
+    uint32_t *languages = draft_allocate(draft, draft->study.language_count, sizeof *languages);
+    double *weights = draft_allocate(draft, draft->study.language_count, sizeof *weights);
+    group->mixtures = draft_allocate(draft, node_count(mixtures), sizeof *group->mixtures);
+    if (languages && weights && group->mixtures)
+        for (const struct node *item = mixtures->first; item; item = item->next)
+            read_mixture(draft, group, item, languages, weights);
+    free(languages);
+    free(weights);
+}
+
+void draft_read_runs(struct study_draft *draft) {
+    static const struct {
+        const char *kind;
+        void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
+    } kinds[] = {{"monolingual", read_monolingual}, {"bilingual", read_bilingual}, {"multilingual", read_multilingual}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+
+    struct study *study = &draft->study;
+    const struct node *runs = draft_find(draft, "runs");
+    study->groups = draft_allocate(draft, KINDS, sizeof *study->groups);
+    if (!runs || !study->groups)
+        return;
+    for (const struct node *node = runs->first; node; node = node->next)
+        for (int k = 0; k < KINDS; k++) {
+            if (strcmp(node->name, kinds[k].kind) != 0)
+                continue;
+            struct study_group *group = &study->groups[study->group_count++];
+            snprintf(group->kind, sizeof group->kind, "%s", kinds[k].kind);
+            kinds[k].read(draft, group, node);
+            read_group_sizes(draft, group, node_child(node, "sizes"));
+        }
+    if (study->group_count == 0)
+        mistakes_add(draft->mistakes, draft_key_place(runs),
+                     "runs has none; give one or more of monolingual, bilingual, multilingual");
+}

@@ -1,0 +1,92 @@
+/* The resolved settings as text. */
+#include "orchestrator/study.h"
+#include "orchestrator/study_keys.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_value(FILE *file, const struct study_key *key, const void *field) {
+    fprintf(file, "%s: ", key->path);
+    if (key->form == KEY_U32)
+        fprintf(file, "%" PRIu32 "\n", *(const uint32_t *)field);
+    else if (key->form == KEY_U64)
+        fprintf(file, "%" PRIu64 "\n", *(const uint64_t *)field);
+    else if (key->form == KEY_FLOAT)
+        fprintf(file, "%.9g\n", (double)*(const float *)field);
+    else if (key->form == KEY_DOUBLE)
+        fprintf(file, "%.17g\n", *(const double *)field);
+    else
+        fprintf(file, "%s\n", *(const bool *)field ? "true" : "false");
+}
+
+/* Names and paths say where things are, not what they are: a study may be moved. */
+static bool is_setting(const struct study *study, const struct study_key *key) {
+    if (key->form == KEY_MAPPING || key->form == KEY_STRUCTURED || key->form == KEY_NAME || key->form == KEY_PATH)
+        return false;
+    if (strncmp(key->path, "corpus.synthetic.", 17) == 0 && !study->synthetic)
+        return false;
+    return study_key_in_study(key);
+}
+
+static void print_corpus(FILE *file, const struct study *study) {
+    fprintf(file, "languages:");
+    for (uint32_t l = 0; l < study->language_count; l++)
+        fprintf(file, " %s", study->languages[l]);
+    fprintf(file, "\nvocabulary.sample_bytes: %" PRIu64 "\n", study->vocabulary.sample_bytes);
+    for (uint32_t l = 0; study->synthetic && l < study->language_count; l++) {
+        const struct synthetic_language *language = &study->synthetic_languages[l];
+        fprintf(file, "corpus.synthetic.%s: family %u, script %u, bytes %" PRIu64 "\n", language->code,
+                language->family, language->script, language->bytes);
+    }
+}
+
+static void print_sizes(FILE *file, const struct study *study) {
+    for (uint32_t s = 0; s < study->size_count; s++) {
+        const struct study_size *size = &study->sizes[s];
+        const struct model_shape *shape = &size->shape;
+        fprintf(file,
+                "sizes.%s: layers %u, width %u, heads %u, head_size %u, feed_forward %u, tokens %" PRIu64
+                ", batch %u\n",
+                size->name, shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward,
+                size->tokens, size->batch);
+    }
+}
+
+static void print_groups(FILE *file, const struct study *study) {
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        fprintf(file, "runs.%s.sizes:", group->kind);
+        for (uint32_t s = 0; s < group->size_count; s++)
+            fprintf(file, "%s %s", s ? "," : "", study->sizes[group->sizes[s]].name);
+        fputc('\n', file);
+        for (uint32_t m = 0; m < group->mixture_count; m++) {
+            const struct study_mixture *mixture = &group->mixtures[m];
+            fprintf(file, "runs.%s.%s:", group->kind, mixture->name);
+            for (uint32_t i = 0; i < mixture->language_count; i++)
+                fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->weights[i]);
+            fputc('\n', file);
+        }
+    }
+}
+
+char *study_settings(const struct study *study) {
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    if (!file)
+        return NULL;
+    print_corpus(file, study);
+    for (const struct study_key *key = study_keys; key->path; key++)
+        if (is_setting(study, key))
+            print_value(file, key, (const char *)study + key->offset);
+    print_sizes(file, study);
+    print_groups(file, study);
+    const bool failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,317 @@
+/* orchestrator/plan.c and command_plan.c: what a study comes to. */
+#include "orchestrator/command.h"
+#include "orchestrator/plan.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <unistd.h>
+
+static const char base[] = "study: test\n"
+                           "languages: [en, es, ru]\n"
+                           "corpus: {text: text, tokens: tokens}\n"
+                           "vocabulary: {pieces: 1000}\n"
+                           "sizes:\n"
+                           "  - {name: small, layers: 1, width: 16, heads: 2, head_size: 8, feed_forward: 32}\n"
+                           "  - {name: large, layers: 2, width: 32, heads: 2, head_size: 16, feed_forward: 64}\n"
+                           "training: {tokens: 1e6, batch: 8, sequence: 128, warmup_steps: 10}\n"
+                           "runs:\n"
+                           "  monolingual: {languages: [en, es], sizes: all}\n"
+                           "  bilingual: {pairs: [[es, en]], sizes: [small]}\n"
+                           "  multilingual: {mixtures: {three: {ru: 2, en: 1, es: 1}}, sizes: [large]}\n"
+                           "evaluation: {every_tokens: 1e5, tokens: 3000}\n";
+
+static void read_plan(const char *path, struct study *study, struct plan *plan) {
+    struct error error = {0};
+    assert_int_equal(study_read(path, study, stderr, &error), 0);
+    assert_int_equal(plan_make(study, plan, &error), 0);
+}
+
+/* The study and plan of base with its first `from` replaced. */
+static void plan_of(const char *folder, const char *from, const char *to, struct study *study, struct plan *plan) {
+    char path[FILE_PATH_SIZE];
+    const char *place = strstr(base, from);
+    assert_non_null(place);
+    snprintf(path, sizeof path, "%s/study.yaml", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%.*s%s%s", (int)(place - base), base, to, place + strlen(from));
+    assert_int_equal(fclose(file), 0);
+    read_plan(path, study, plan);
+}
+
+static void sweeps_have_the_runs_they_promise(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        size_t runs, groups[2];
+    } sweeps[] = {
+        {"sweeps/tiny.yaml", 12, {9, 3}}, {"sweeps/demo.yaml", 18, {12, 6}}, {"sweeps/bilingual.yaml", 55, {10, 45}}};
+    for (size_t i = 0; i < 3; i++) {
+        struct study study;
+        struct plan plan;
+        size_t groups[2] = {0};
+        read_plan(sweeps[i].path, &study, &plan);
+        assert_int_equal(plan.count, sweeps[i].runs);
+        for (size_t r = 0; r < plan.count; r++) {
+            const struct planned_run *run = &plan.runs[r];
+            groups[run->group]++;
+            assert_int_equal(run->waits_for, WAITS_FOR_NOTHING);
+            for (size_t other = 0; other < r; other++)
+                assert_string_not_equal(run->identity, plan.runs[other].identity);
+        }
+        assert_memory_equal(groups, sweeps[i].groups, sizeof groups);
+        plan_free(&plan);
+        study_free(&study);
+    }
+}
+
+static void runs_stand_in_the_order_of_the_file(void **state) {
+    static const struct {
+        uint32_t group, mixture, size;
+    } order[] = {{0, 0, 0}, {0, 0, 1}, {0, 1, 0}, {0, 1, 1}, {1, 0, 0}, {2, 0, 1}};
+    struct study study;
+    struct plan plan;
+    plan_of(*state, "", "", &study, &plan);
+    assert_int_equal(plan.count, 6);
+    for (size_t r = 0; r < plan.count; r++) {
+        assert_int_equal(plan.runs[r].group, order[r].group);
+        assert_int_equal(plan.runs[r].mixture, order[r].mixture);
+        assert_int_equal(plan.runs[r].size, order[r].size);
+    }
+    plan_free(&plan);
+    study_free(&study);
+}
+
+static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
+    struct study study;
+    struct plan plan;
+    plan_of(*state, "", "", &study, &plan);
+    const struct planned_run *run = &plan.runs[4]; /* en+es, small */
+    assert_int_equal(run->steps, 977);             /* ceil(1e6 / 1024) */
+    assert_int_equal(run->tokens, 977 * 1024);
+    /* Matrices 1000 x 16 + 4 x 16 x 16 + 3 x 16 x 32 = 18 560 elements; attention 6 x 16 x 128; an evaluation every 98
+     * steps and at the end: 10, of 3000 predictions in two languages, at a third. */
+    const double token = 6.0 * 18560 + 6.0 * 16 * 128;
+    assert_true(fabs(run->flops / (token * (977.0 * 1024 + 10 * 2 * 3000 / 3.0)) - 1) < 1e-12);
+    const struct model_setup setup = {.shape = study.sizes[0].shape, .batch = 8, .sequence = 128, .dropout = 0.1f};
+    assert_true(run->memory_bytes == model_memory_bytes(&setup));
+    plan_free(&plan);
+    study_free(&study);
+}
+
+static void specification_says_everything(void **state) {
+    struct study study;
+    struct plan plan;
+    plan_of(*state, "batch: 8,", "batch: 100, decay_fraction: 0.25,", &study, &plan);
+    struct run_spec *spec = malloc(sizeof *spec), *again = malloc(sizeof *again);
+    assert_true(spec && again);
+    memset(spec, 0xff, sizeof *spec);
+    plan_spec(&study, &plan, 5, 3, spec); /* three, large */
+    assert_int_equal(spec->run, 5);
+    assert_int_equal(spec->attempt, 3);
+    assert_memory_equal(&spec->shape, &study.sizes[1].shape, sizeof spec->shape);
+    assert_int_equal(spec->shape.vocabulary, 1000);
+    assert_int_equal(spec->batch, 100);
+    assert_int_equal(spec->micro_batch, 64); /* 8192 tokens */
+    assert_int_equal(spec->sequence, 128);
+    assert_int_equal(spec->steps, 79); /* ceil(1e6 / 12800) */
+    assert_int_equal(spec->warmup_steps, 10);
+    assert_true(spec->decay_fraction == 0.25 && spec->dropout == 0.1f);
+    assert_true(spec->optimizer.learning_rate == 2e-4f);
+    assert_int_equal(spec->curve_steps, 1);      /* of 10 000 tokens */
+    assert_int_equal(spec->evaluation_steps, 8); /* 7.8 */
+    assert_int_equal(spec->evaluation_tokens, 3000);
+    assert_string_equal(spec->tokens_folder, study.tokens_folder);
+    assert_int_equal(spec->language_count, 3);
+    assert_int_equal(spec->test_count, 3);
+    static const char *const codes[] = {"en", "es", "ru"};
+    static const double weights[] = {0.25, 0.25, 0.5};
+    for (int l = 0; l < 3; l++) {
+        assert_string_equal(spec->languages[l], codes[l]);
+        assert_string_equal(spec->tests[l], codes[l]);
+        assert_true(spec->weights[l] == weights[l]);
+    }
+    plan_spec(&study, &plan, 5, 3, again);
+    assert_memory_equal(spec, again, sizeof *spec);
+    plan_spec(&study, &plan, 5, 4, again);
+    assert_true(again->key == spec->key); /* another attempt is the same run */
+    plan_spec(&study, &plan, 4, 1, again);
+    assert_true(again->key != spec->key);
+    free(spec);
+    free(again);
+    plan_free(&plan);
+    study_free(&study);
+}
+
+/* Runs of one size share batch, sequence and intervals, so that their evaluations meet at the same tokens. */
+static void monolingual_and_bilingual_runs_are_aligned(void **state) {
+    (void)state;
+    struct study study;
+    struct plan plan;
+    struct run_spec *mono = malloc(sizeof *mono), *pair = malloc(sizeof *pair);
+    assert_true(mono && pair);
+    read_plan("sweeps/demo.yaml", &study, &plan);
+    plan_spec(&study, &plan, 0, 1, mono);
+    plan_spec(&study, &plan, 12, 1, pair);
+    assert_string_equal(study.groups[plan.runs[12].group].kind, "bilingual");
+    assert_int_equal(plan.runs[0].size, plan.runs[12].size);
+    assert_int_equal(mono->batch, pair->batch);
+    assert_int_equal(mono->steps, pair->steps);
+    assert_int_equal(mono->evaluation_steps, pair->evaluation_steps);
+    /* fine enough: several evaluations before d and between d and 2 d */
+    assert_true(study.reference_tokens / ((double)mono->evaluation_steps * mono->batch * mono->sequence) > 4);
+    free(mono);
+    free(pair);
+    plan_free(&plan);
+    study_free(&study);
+}
+
+static void identity_is_that_of_the_run_alone(void **state) {
+    static const struct {
+        const char *from, *to;
+        size_t place; /* where the run en+es at small is then */
+    } same[] = {
+        {"[en, es], sizes", "[en, es, ru], sizes", 6},
+        {"[en, es, ru]\n", "[de, ru, es, en]\n", 4},
+        {"[[es, en]]", "[[en, ru], [en, es]]", 5},
+        {"{three:", "{two: [en, ru], three:", 4},
+        {"  monolingual: {languages: [en, es], sizes: all}\n", "", 0},
+        {"- {name: small", "- {scale: 0}\n  - {name: small", 6},
+        {"name: large, layers: 2", "name: large, layers: 3", 4},
+        {"every_tokens: 1e5", "every_tokens: 5e4", 4},
+        {"batch: 8,", "batch: 8, micro_batch: 2,", 4},
+        {"study: test", "study: other", 4},
+    };
+    struct study study, other_study;
+    struct plan plan, other;
+    plan_of(*state, "", "", &study, &plan);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        plan_of(*state, same[i].from, same[i].to, &other_study, &other);
+        assert_string_equal(other.runs[same[i].place].identity, plan.runs[4].identity);
+        plan_free(&other);
+        study_free(&other_study);
+    }
+    static const struct {
+        const char *from, *to;
+    } changed[] = {
+        {"batch: 8,", "batch: 16,"},
+        {"batch: 8,", "batch: 8, seed: 2,"},
+        {"batch: 8,", "batch: 8, learning_rate: 3e-4,"},
+        {"batch: 8,", "batch: 8, dropout: 0,"},
+        {"tokens: 1e6", "tokens: 2e6"},
+        {"pieces: 1000", "pieces: 1001"},
+        {"feed_forward: 32", "feed_forward: 33"},
+        {"[[es, en]]", "[[es, ru]]"},
+    };
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        plan_of(*state, changed[i].from, changed[i].to, &other_study, &other);
+        assert_string_not_equal(other.runs[4].identity, plan.runs[4].identity);
+        plan_free(&other);
+        study_free(&other_study);
+    }
+    plan_free(&plan);
+    study_free(&study);
+}
+
+/* What a command writes to standard output. The caller frees it. */
+static char *output_of(const char *folder, int (*run)(const struct command *, int, char **, struct error *), int count,
+                       char **words) {
+    const struct command command = {"command", "STUDY.yaml", "", run};
+    char path[FILE_PATH_SIZE], *text;
+    size_t size;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/output", folder);
+    fflush(stdout);
+    const int kept = dup(STDOUT_FILENO);
+    assert_true(kept >= 0);
+    assert_non_null(freopen(path, "w", stdout));
+    const int result = run(&command, count, words, &error);
+    fflush(stdout);
+    assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+    close(kept);
+    assert_string_equal(error.message, "");
+    assert_int_equal(result, 0);
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &error), 0);
+    return text;
+}
+
+static void json_adds_up(void **state) {
+    char *text = output_of(*state, command_plan, 2, (char *[]){"sweeps/bilingual.yaml", "--json"});
+    json_t *object = json_loads(text, 0, NULL), *groups = json_object_get(object, "groups");
+    assert_non_null(object);
+    assert_int_equal(json_object_size(object), 7);
+    assert_string_equal(json_string_value(json_object_get(object, "study")), "bilingual");
+    assert_int_equal(json_array_size(groups), 2);
+    json_int_t runs = 0, tokens = 0;
+    double flops = 0;
+    for (size_t g = 0; g < json_array_size(groups); g++) {
+        json_t *group = json_array_get(groups, g);
+        assert_int_equal(json_object_size(group), 4);
+        assert_non_null(json_object_get(group, "kind"));
+        runs += json_integer_value(json_object_get(group, "runs"));
+        tokens += json_integer_value(json_object_get(group, "tokens"));
+        flops += json_real_value(json_object_get(group, "flops"));
+    }
+    assert_int_equal(runs, 55);
+    assert_int_equal(json_integer_value(json_object_get(object, "runs")), 55);
+    assert_true(json_integer_value(json_object_get(object, "tokens")) == tokens && tokens >= 55 * 20000000LL);
+    assert_true(fabs(json_real_value(json_object_get(object, "flops")) / flops - 1) < 1e-12);
+    assert_true(json_integer_value(json_object_get(object, "parameters_max")) == 16384 * 128 + 786816);
+    assert_true(json_integer_value(json_object_get(object, "memory_bytes_max")) > 4 * (16384 * 128 + 786816));
+    json_decref(object);
+    free(text);
+}
+
+static void table_fits_80_columns_and_tells_what_scores_lack(void **state) {
+    struct study study;
+    struct plan plan;
+    char path[FILE_PATH_SIZE];
+    plan_of(*state, "[[es, en]]", "[[es, ru]]", &study, &plan);
+    plan_free(&plan);
+    study_free(&study);
+    snprintf(path, sizeof path, "%s/study.yaml", (const char *)*state);
+    char *text = output_of(*state, command_plan, 1, (char *[]){path});
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        assert_true(strcspn(line, "\n") <= 80);
+    for (const char *c = text; *c; c++)
+        assert_true((*c >= ' ' && *c <= '~') || *c == '\n');
+    assert_non_null(strstr(text, "total      6 runs"));
+    assert_non_null(
+        strstr(text, "note: size 'small': no transfer scores toward these, without monolingual run:\n      ru\n"));
+    free(text);
+}
+
+static void scales_are_the_published_table(void **state) {
+    char *text = output_of(*state, command_scales, 0, NULL);
+    size_t lines = 0;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, 54);
+    assert_non_null(strstr(text, "scale,heads,layers,embed,ffw,kv,parameters\n0,4,3,128,512,32,9044352\n"));
+    assert_non_null(strstr(text, "\n34,17,25,2176,8704,128,2034422912\n"));
+    free(text);
+    text = output_of(*state, command_scales, 1, (char *[]){"--vocabulary=1000"});
+    assert_non_null(strstr(text, "\n0,4,3,128,512,32,914816\n"));
+    free(text);
+    struct error error = {0};
+    const struct command command = {"scales", "", "", command_scales};
+    assert_int_equal(command_scales(&command, 2, (char *[]){"--vocabulary", "65537"}, &error), -1);
+    assert_int_equal(error.code, ERROR_INPUT);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, test_folder_make, test_folder_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sweeps_have_the_runs_they_promise),
+        IN_FOLDER(runs_stand_in_the_order_of_the_file),
+        IN_FOLDER(steps_flops_and_memory_are_those_of_the_formulas),
+        IN_FOLDER(specification_says_everything),
+        cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
+        IN_FOLDER(identity_is_that_of_the_run_alone),
+        IN_FOLDER(json_adds_up),
+        IN_FOLDER(table_fits_80_columns_and_tells_what_scores_lack),
+        IN_FOLDER(scales_are_the_published_table),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
