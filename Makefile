@@ -89,7 +89,9 @@ demo: packages  ## real text to a transfer matrix, in at most 10 minutes
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 
 clean:  ## remove what was built (text, shards and archives stay)
 	rm -rf build bin
