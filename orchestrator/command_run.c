@@ -54,6 +54,19 @@ static int session_settings(struct session *session, struct error *error) {
 
 /* ---- journal ---- */
 
+/* The runs from first on. */
+static int add_runs(struct session *session, size_t first, struct error *error) {
+    struct language_tokens *languages = malloc(LANGUAGES_MAX * sizeof *languages);
+    int result = languages ? 0 : error_set(error, ERROR_FAILED, "no memory for the plan");
+    for (size_t run = first; run < session->plan.count && result == 0; run++) {
+        struct run_record planned;
+        record_of_run(&session->study, &session->plan, (uint32_t)run, languages, &planned);
+        result = journal_add_run(session->journal, &planned, error);
+    }
+    free(languages);
+    return result == 0 ? journal_sync(session->journal, error) : result;
+}
+
 static int begin_journal(struct session *session, struct error *error) {
     const struct study *study = &session->study;
     char version[] = SWEEP_VERSION, folder[FILE_PATH_SIZE];
@@ -68,26 +81,17 @@ static int begin_journal(struct session *session, struct error *error) {
     if (file_make_folder(folder, error) != 0 ||
         journal_create(&session->journal, session->journal_path, &record, error) != 0)
         return -1;
-    struct language_tokens *languages = malloc(LANGUAGES_MAX * sizeof *languages);
-    int result = languages ? 0 : error_set(error, ERROR_FAILED, "no memory for the plan");
-    for (size_t run = 0; run < session->plan.count && result == 0; run++) {
-        struct run_record planned;
-        record_of_run(study, &session->plan, (uint32_t)run, languages, &planned);
-        result = journal_add_run(session->journal, &planned, error);
-    }
-    free(languages);
-    return result == 0 ? journal_sync(session->journal, error) : result;
+    return add_runs(session, 0, error);
 }
 
-/* Holds what the journal was begun with against the study of now. A journal whose program died while it wrote the plan
- * has fewer runs: those are added. */
-static int match_journal(struct session *session, const struct study_data *data, struct error *error) {
+/* Holds what the journal was begun with against the study of now. */
+static int match_journal(const struct session *session, const struct study_data *data, struct error *error) {
     char difference[512];
     if (settings_differ(data->study.settings, session->settings, difference, sizeof difference))
         return error_set(error, ERROR_INPUT,
                          "%s: belongs to another study: %s; restore that, or name another archive with --archive",
                          session->study.archive, difference);
-    bool same = data->run_count == session->plan.count;
+    bool same = data->run_count <= session->plan.count;
     for (size_t run = 0; same && run < data->run_count; run++)
         same = strcmp(data->runs[run].identity, session->plan.runs[run].identity) == 0;
     if (!same)
@@ -106,20 +110,18 @@ static int resume_journal(struct session *session, struct error *error) {
         return -1;
     int result = match_journal(session, &data, error);
     if (result == 0) {
-        size_t done = 0;
         for (size_t run = 0; run < data.run_count; run++) {
             session->attempts[run] = data.outcomes[run].attempt;
-            if (data.outcomes[run].status == RUN_DONE) {
+            if (data.outcomes[run].status == RUN_DONE)
                 schedule_set(&session->schedule, (uint32_t)run, RUN_DONE);
-                done++;
-            }
         }
-        if (!session->quiet) {
-            if (torn > 0)
-                fprintf(stderr, "journal: cut %llu bytes of a record that was not finished\n",
-                        (unsigned long long)torn);
-            fprintf(stderr, "resuming: %zu of %zu runs are done\n", done, data.run_count);
-        }
+        if (!session->quiet && torn > 0)
+            fprintf(stderr, "journal: cut %llu bytes of a record that was not finished\n", (unsigned long long)torn);
+        if (!session->quiet)
+            fprintf(stderr, "resuming: %zu of %zu runs are done\n", session->schedule.counts[RUN_DONE],
+                    session->plan.count);
+        if (data.run_count < session->plan.count) /* it was killed while it wrote the plan */
+            result = add_runs(session, data.run_count, error);
     }
     study_data_free(&data);
     return result;

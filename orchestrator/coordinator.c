@@ -33,6 +33,9 @@ static int publish(struct coordinator *coordinator, struct error *error) {
     uint64_t torn;
     if (sync_journal(coordinator, error) != 0 || journal_read(coordinator->journal_path, &data, &torn, error) != 0)
         return -1;
+    for (size_t run = 0; run < data.run_count; run++) /* a journal cannot know whose worker is alive */
+        if (coordinator->schedule->status[run] == RUN_RUNNING)
+            data.outcomes[run].status = RUN_RUNNING;
     const int result = archive_write(coordinator->study->archive, &data, error);
     study_data_free(&data);
     coordinator->published = progress_clock();

@@ -16,13 +16,26 @@ static bool same_language(const char *a, const char *b) {
 
 /* ---- transfer scores ---- */
 
+/* Where the losses of a run begin; they stand by run. */
+static size_t first_loss(const struct study_data *data, uint32_t run) {
+    size_t low = 0, high = data->loss_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (data->losses[middle].run < run)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The cross entropies of a run on the test set of a language, as two arrays inside room [2 * loss_count]. */
 static struct loss_curve curve_of(const struct study_data *data, uint32_t run, const char *language, double *room) {
     double *tokens = room, *losses = room + data->loss_count;
     size_t count = 0;
-    for (size_t i = 0; i < data->loss_count; i++) {
+    for (size_t i = first_loss(data, run); i < data->loss_count && data->losses[i].run == run; i++) {
         const struct loss_point *point = &data->losses[i];
-        if (point->run == run && same_language(point->language, language)) {
+        if (same_language(point->language, language)) {
             tokens[count] = (double)point->tokens;
             losses[count++] = point->cross_entropy;
         }
