@@ -45,7 +45,7 @@ static void read_languages(struct study_draft *draft) {
                          LANGUAGES_MAX);
             return;
         } else
-            strcpy(study->languages[study->language_count++], node->text);
+            memcpy(study->languages[study->language_count++], node->text, strlen(node->text) + 1);
     }
 }
 
@@ -65,7 +65,7 @@ uint32_t draft_read_languages(struct study_draft *draft, const char *path, const
         return count;
     }
     if (node->kind != NODE_LIST || !node->first) {
-        draft_cannot_be(draft, path, node, "a list of languages");
+        draft_cannot_be(draft, path, node, "all, or a list of languages");
         return 0;
     }
     bool *seen = draft_allocate(draft, draft->study.language_count, sizeof *seen);
