@@ -1,8 +1,8 @@
 /* The table of kernels: all arithmetic on arrays that a model does.
  *
  * Three variants with the same signatures: kernels_reference.c in plain C ("portable"), and kernels_avx2.c and
- * kernels_avx512.c, which are the kernels_*.inc.h files compiled against vectors of 16 lanes (vector_*.h). The best one
- * that the processor has is chosen once; the environment variable SWEEP_ISA (portable, avx2, avx512) forces one.
+ * kernels_avx512.c, which compile product.h, attention.h and rows.h against vectors of 16 lanes (vector_*.h). The best
+ * one that the processor has is chosen once; the environment variable SWEEP_ISA (portable, avx2, avx512) forces one.
  *
  * All variants give the same bits, with any number of threads:
  *   - an element of a matrix product is one chain of fused multiply-adds along the inner dimension, in order;
@@ -45,6 +45,7 @@ enum {
     BLOCK_ROWS = 1344,    /* rows of the packed left operand: whole tiles of 14 and of 6 */
     BLOCK_COLUMNS = 1024, /* columns of the packed right operand */
     HEAD_SIZE_MAX = 256,  /* of attention: one block deep */
+    ATTENTION_ROWS = 84,  /* queries that attention takes at once: whole tiles of 14 and of 6 */
     WORKSPACE_SHARED = (BLOCK_ROWS * 4 / 3 + BLOCK_COLUMNS) * BLOCK_DEPTH,
 };
 

@@ -209,7 +209,7 @@ static void drop(const struct workspace *work, float *out, const float *base, co
         for (size_t e = 0; e < elements; e++) {
             const struct random_block block = random_philox(dropout->key, dropout->first + s, e / 128 * 16 + e % 16);
             const uint32_t word = block.word[e / 16 % 4], bits = e / 64 % 2 ? word >> 16 : word & 0xffff;
-            const float value = bits < dropout->threshold ? 0.0F : x[s * elements + e] * kept;
+            const float value = x[s * elements + e] * (bits < dropout->threshold ? 0.0F : kept);
             out[s * elements + e] = base ? base[s * elements + e] + value : value;
         }
 }

@@ -1,0 +1,202 @@
+/* Matrix products for vectors of 16 lanes: included behind vector.h by kernels_avx2.c and kernels_avx512.c.
+ *
+ * A tile is TILE_ROWS x TILE_COLUMNS elements of C, held in registers while the sums run along the inner dimension,
+ * BLOCK_DEPTH terms at a time; C carries the chain of additions from one block to the next. For that the operands are
+ * packed:
+ *
+ *   right operand: panels of TILE_COLUMNS columns          panel [depth, TILE_COLUMNS]
+ *   left operand:  tiles of TILE_ROWS rows, either as rows  tile [TILE_ROWS, BLOCK_DEPTH]
+ *                  or, when it is stored transposed,        tile [depth, TILE_STEP]
+ *
+ * Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. */
+#ifndef SWEEP_MODEL_PRODUCT_H
+#define SWEEP_MODEL_PRODUCT_H
+
+#include "model/kernels.h"
+
+#include <string.h>
+
+enum {
+    TILE_COLUMNS = TILE_VECTORS * LANES,
+    TILE_STEP = (TILE_ROWS + 7) / 8 * 8,
+    UNIT_TILES = 4,  /* a thread's unit of work: so many tiles below each other */
+    UNIT_PANELS = 4, /* times so many panels */
+};
+
+static inline size_t smaller(size_t x, size_t y) {
+    return x < y ? x : y;
+}
+
+/* C [TILE_ROWS, TILE_COLUMNS], with stride, (+)= left tile times right panel. Element (i, p) of the left tile lies at
+ * i * row + p * step: constants wherever this is inlined. */
+__attribute__((always_inline)) static inline void tile_multiply(float *c, size_t stride, const float *left, size_t row,
+                                                                size_t step, const float *panel, size_t depth,
+                                                                bool accumulate) {
+    vector sum[TILE_ROWS][TILE_VECTORS];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 2
+        for (size_t j = 0; j < TILE_VECTORS; j++)
+            sum[i][j] = accumulate ? vector_load(c + i * stride + j * LANES) : vector_zero();
+    for (size_t p = 0; p < depth; p++) {
+        vector right[TILE_VECTORS];
+#pragma GCC unroll 2
+        for (size_t j = 0; j < TILE_VECTORS; j++)
+            right[j] = vector_load(panel + p * TILE_COLUMNS + j * LANES);
+#pragma GCC unroll 16
+        for (size_t i = 0; i < TILE_ROWS; i++) {
+            const vector x = vector_all(left[i * row + p * step]);
+#pragma GCC unroll 2
+            for (size_t j = 0; j < TILE_VECTORS; j++)
+                sum[i][j] = vector_multiply_add(x, right[j], sum[i][j]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 2
+        for (size_t j = 0; j < TILE_VECTORS; j++)
+            vector_store(c + i * stride + j * LANES, sum[i][j]);
+}
+
+enum tile_layout { TILE_OF_ROWS, TILE_OF_STEPS };
+
+static void tile_product(float *c, size_t stride, const float *left, enum tile_layout layout, const float *panel,
+                         size_t depth, bool accumulate) {
+    if (layout == TILE_OF_ROWS)
+        tile_multiply(c, stride, left, BLOCK_DEPTH, 1, panel, depth, accumulate);
+    else
+        tile_multiply(c, stride, left, 1, TILE_STEP, panel, depth, accumulate);
+}
+
+/* The same where only the first rows and columns of the tile are wanted: through a whole tile beside C. */
+static void tile_product_cut(float *c, size_t stride, size_t rows, size_t columns, const float *left,
+                             enum tile_layout layout, const float *panel, size_t depth, bool accumulate) {
+    if (rows >= TILE_ROWS && columns >= TILE_COLUMNS) {
+        tile_product(c, stride, left, layout, panel, depth, accumulate);
+        return;
+    }
+    float whole[TILE_ROWS * TILE_COLUMNS] = {0};
+    rows = smaller(rows, TILE_ROWS);
+    columns = smaller(columns, TILE_COLUMNS);
+    for (size_t i = 0; accumulate && i < rows; i++)
+        memcpy(whole + i * TILE_COLUMNS, c + i * stride, columns * sizeof *c);
+    tile_product(whole, TILE_COLUMNS, left, layout, panel, depth, accumulate);
+    for (size_t i = 0; i < rows; i++)
+        memcpy(c + i * stride, whole + i * TILE_COLUMNS, columns * sizeof *c);
+}
+
+/* panel [depth, TILE_COLUMNS] of from [depth, columns]; zeros behind columns. */
+static void panel_pack(float *panel, const float *from, size_t stride, size_t depth, size_t columns) {
+    for (size_t p = 0; p < depth; p++)
+        for (size_t j = 0; j < TILE_VECTORS; j++) {
+            const size_t first = j * LANES;
+            vector_store(panel + p * TILE_COLUMNS + first,
+                         first < columns ? vector_load_at(from + p * stride, first, columns) : vector_zero());
+        }
+}
+
+/* to [8, 8], with to_stride, = from [8, 8] transposed */
+static inline void transpose_8(float *to, size_t to_stride, const float *from, size_t stride) {
+    __m256 row[8], pair[8], quad[8];
+    for (size_t i = 0; i < 8; i++)
+        row[i] = _mm256_loadu_ps(from + i * stride);
+    for (size_t i = 0; i < 8; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4) {
+        quad[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+        quad[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
+        quad[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+        quad[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20));
+        _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31));
+    }
+}
+
+/* panel [depth, TILE_COLUMNS] of from [columns, depth] transposed; zeros behind columns. */
+static void panel_pack_transposed(float *panel, const float *from, size_t stride, size_t depth, size_t columns) {
+    columns = smaller(columns, TILE_COLUMNS);
+    const size_t whole_depth = depth / 8 * 8, whole_columns = columns / 8 * 8;
+    for (size_t j = 0; j < whole_columns; j += 8)
+        for (size_t p = 0; p < whole_depth; p += 8)
+            transpose_8(panel + p * TILE_COLUMNS + j, TILE_COLUMNS, from + j * stride + p, stride);
+    for (size_t j = 0; j < TILE_COLUMNS; j++)
+        for (size_t p = j < whole_columns ? whole_depth : 0; p < depth; p++)
+            panel[p * TILE_COLUMNS + j] = j < columns ? from[j * stride + p] : 0;
+}
+
+/* tile [TILE_ROWS, BLOCK_DEPTH] of from [rows, depth]; zeros behind rows. */
+static void tile_pack(float *tile, const float *from, size_t stride, size_t rows, size_t depth) {
+    for (size_t i = 0; i < TILE_ROWS; i++)
+        if (i < rows)
+            memcpy(tile + i * BLOCK_DEPTH, from + i * stride, depth * sizeof *tile);
+        else
+            memset(tile + i * BLOCK_DEPTH, 0, depth * sizeof *tile);
+}
+
+/* tile [depth, TILE_STEP] of from [depth, rows]; zeros behind rows. */
+static void tile_pack_transposed(float *tile, const float *from, size_t stride, size_t rows, size_t depth) {
+    rows = smaller(rows, TILE_ROWS);
+    for (size_t p = 0; p < depth; p++) {
+        const vector x = vector_load_first(from + p * stride, rows);
+        vector_store_first(tile + p * TILE_STEP, x, TILE_STEP);
+    }
+}
+
+static size_t parts(size_t size, size_t part) {
+    return (size + part - 1) / part;
+}
+
+static void product(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
+                    size_t depth, enum product_form form, bool accumulate) {
+    const bool left_transposed = form == PRODUCT_LEFT_TRANSPOSED, right_transposed = form == PRODUCT_RIGHT_TRANSPOSED;
+    const enum tile_layout layout = left_transposed ? TILE_OF_STEPS : TILE_OF_ROWS;
+    const size_t tile_size = left_transposed ? TILE_STEP * BLOCK_DEPTH : TILE_ROWS * BLOCK_DEPTH;
+    float *left = work->shared, *right = work->shared + BLOCK_ROWS * 4 / 3 * BLOCK_DEPTH;
+#pragma omp parallel num_threads(work->threads)
+    for (size_t column = 0; column < columns; column += BLOCK_COLUMNS)
+        for (size_t p = 0; p < depth; p += BLOCK_DEPTH) {
+            const size_t block_columns = smaller(columns - column, BLOCK_COLUMNS);
+            const size_t block_depth = smaller(depth - p, BLOCK_DEPTH);
+            const size_t panels = parts(block_columns, TILE_COLUMNS);
+#pragma omp for nowait
+            for (size_t j = 0; j < panels; j++) {
+                float *panel = right + j * TILE_COLUMNS * block_depth;
+                const size_t first = column + j * TILE_COLUMNS;
+                if (right_transposed)
+                    panel_pack_transposed(panel, b + first * depth + p, depth, block_depth, columns - first);
+                else
+                    panel_pack(panel, b + p * columns + first, columns, block_depth, columns - first);
+            }
+            for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
+                const size_t tiles = parts(smaller(rows - row, BLOCK_ROWS), TILE_ROWS);
+#pragma omp for
+                for (size_t i = 0; i < tiles; i++) {
+                    const size_t first = row + i * TILE_ROWS;
+                    if (left_transposed)
+                        tile_pack_transposed(left + i * tile_size, a + p * rows + first, rows, rows - first,
+                                             block_depth);
+                    else
+                        tile_pack(left + i * tile_size, a + first * depth + p, depth, rows - first, block_depth);
+                }
+                const size_t units_across = parts(panels, UNIT_PANELS), units_down = parts(tiles, UNIT_TILES);
+#pragma omp for schedule(dynamic)
+                for (size_t unit = 0; unit < units_down * units_across; unit++) {
+                    const size_t i_first = unit / units_across * UNIT_TILES;
+                    const size_t j_first = unit % units_across * UNIT_PANELS;
+                    for (size_t j = j_first; j < smaller(j_first + UNIT_PANELS, panels); j++)
+                        for (size_t i = i_first; i < smaller(i_first + UNIT_TILES, tiles); i++) {
+                            const size_t c_row = row + i * TILE_ROWS, c_column = column + j * TILE_COLUMNS;
+                            tile_product_cut(c + c_row * columns + c_column, columns, rows - c_row, columns - c_column,
+                                             left + i * tile_size, layout, right + j * TILE_COLUMNS * block_depth,
+                                             block_depth, accumulate || p > 0);
+                        }
+                }
+            }
+        }
+}
+
+#endif
