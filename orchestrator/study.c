@@ -154,8 +154,8 @@ static void read_shape(struct study_draft *draft, const struct node *node, struc
                          dimensions[i]);
         else if (!published && !given)
             mistakes_add(draft->mistakes, node->place,
-                         "%s is missing; a size is a published `scale` or all of layers, "
-                         "width, heads, head_size, feed_forward",
+                         "%s is missing; a size is a published `scale` or all of layers, width, heads, head_size, "
+                         "feed_forward",
                          dimensions[i]);
     }
     if (!published && !node_child(node, "name"))
@@ -168,9 +168,7 @@ static void read_shape(struct study_draft *draft, const struct node *node, struc
     size->shape.vocabulary = draft->study.vocabulary.pieces;
     if (size->shape.head_size % 2 != 0)
         mistakes_add(draft->mistakes, node_child(node, "head_size")->place,
-                     "head_size %u is odd; rotary positions "
-                     "turn pairs: take an even one",
-                     size->shape.head_size);
+                     "head_size %u is odd; rotary positions turn pairs: take an even one", size->shape.head_size);
 }
 
 static void read_sizes(struct study_draft *draft) {
