@@ -60,7 +60,7 @@ static void print_words(const struct study *study, const uint32_t *languages, ui
 
 static void print_groups(const struct study *study, const struct plan *plan) {
     char parameters[AMOUNT_SIZE], tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
-    printf("\n%-13s %-20s %6s %10s %10s %8s %8s\n", "group", "size", "runs", "parameters", "tokens/run", "FLOP/run",
+    printf("\n%-13s %-19s %6s %10s %10s %8s %8s\n", "group", "size", "runs", "parameters", "tokens/run", "FLOP/run",
            "memory");
     for (uint32_t g = 0; g < study->group_count; g++)
         for (uint32_t s = 0; s < study->size_count; s++) {
@@ -72,53 +72,47 @@ static void print_groups(const struct study *study, const struct plan *plan) {
             if (runs == 0)
                 continue;
             const struct planned_run *run = &plan->runs[costly];
-            printf("%-13.13s %-20.20s %6zu %10s %10s %8s %7sB\n", study->groups[g].kind, study->sizes[s].name, runs,
+            printf("%-13.13s %-19.19s %6zu %10s %10s %8s %7sB\n", study->groups[g].kind, study->sizes[s].name, runs,
                    amount((double)model_parameters(&study->sizes[s].shape), parameters),
                    amount((double)run->tokens, tokens), amount(run->flops, flops),
                    amount((double)run->memory_bytes, memory));
         }
 }
 
-static bool has_monolingual(const struct study *study, const struct plan *plan, uint32_t language, uint32_t size) {
-    for (size_t r = 0; r < plan->count; r++) {
-        const struct study_group *group = &study->groups[plan->runs[r].group];
-        if (strcmp(group->kind, "monolingual") == 0 && plan->runs[r].size == size &&
-            group->mixtures[plan->runs[r].mixture].languages[0] == language)
-            return true;
-    }
-    return false;
-}
-
-static bool has_bilingual(const struct study *study, const struct plan *plan, uint32_t language, uint32_t size) {
+/* Marks the languages that are in runs of a kind and size. */
+static void mark_languages(const struct study *study, const struct plan *plan, const char *kind, uint32_t size,
+                           bool marked[LANGUAGES_MAX]) {
+    memset(marked, 0, LANGUAGES_MAX * sizeof *marked);
     for (size_t r = 0; r < plan->count; r++) {
         const struct study_group *group = &study->groups[plan->runs[r].group];
         const struct study_mixture *mixture = &group->mixtures[plan->runs[r].mixture];
-        if (strcmp(group->kind, "bilingual") == 0 && plan->runs[r].size == size &&
-            (mixture->languages[0] == language || mixture->languages[1] == language))
-            return true;
+        for (uint32_t i = 0; plan->runs[r].size == size && i < mixture->language_count; i++)
+            if (strcmp(group->kind, kind) == 0)
+                marked[mixture->languages[i]] = true;
     }
-    return false;
 }
 
 /* A score toward a language needs its monolingual run of the same size. */
 static void print_transfer_notes(const struct study *study, const struct plan *plan) {
+    bool alone[LANGUAGES_MAX], paired[LANGUAGES_MAX];
     char reference[AMOUNT_SIZE];
     for (uint32_t s = 0; s < study->size_count; s++) {
-        uint32_t missing[LANGUAGES_MAX], count = 0, trained = 0;
-        for (uint32_t l = 0; l < study->language_count; l++)
-            if (has_bilingual(study, plan, l, s)) {
-                trained++;
-                if (!has_monolingual(study, plan, l, s))
-                    missing[count++] = l;
-            }
-        if (trained > count)
+        uint32_t missing[LANGUAGES_MAX], missing_count = 0, count = 0;
+        mark_languages(study, plan, "monolingual", s, alone);
+        mark_languages(study, plan, "bilingual", s, paired);
+        for (uint32_t l = 0; l < study->language_count; l++) {
+            count += paired[l];
+            if (paired[l] && !alone[l])
+                missing[missing_count++] = l;
+        }
+        if (count > missing_count)
             printf("transfer   size '%s': d = %s tokens, scores below %.3g are bounds\n", study->sizes[s].name,
                    amount(study->reference_tokens, reference),
                    2 - (double)study->sizes[s].tokens / study->reference_tokens);
-        if (count > 0) {
+        if (missing_count > 0) {
             printf("note: size '%s': no transfer scores toward these, without monolingual run:\n     ",
                    study->sizes[s].name);
-            print_words(study, missing, count, 5);
+            print_words(study, missing, missing_count, 5);
         }
     }
 }

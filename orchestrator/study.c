@@ -45,7 +45,7 @@ static void read_languages(struct study_draft *draft) {
                          LANGUAGES_MAX);
             return;
         } else
-            strcpy(study->languages[study->language_count++], node->text);
+            memcpy(study->languages[study->language_count++], node->text, strlen(node->text) + 1);
     }
 }
 
@@ -65,7 +65,7 @@ uint32_t draft_read_languages(struct study_draft *draft, const char *path, const
         return count;
     }
     if (node->kind != NODE_LIST || !node->first) {
-        draft_cannot_be(draft, path, node, "a list of languages");
+        draft_cannot_be(draft, path, node, "all, or a list of languages");
         return 0;
     }
     bool *seen = draft_allocate(draft, draft->study.language_count, sizeof *seen);
@@ -154,8 +154,8 @@ static void read_shape(struct study_draft *draft, const struct node *node, struc
                          dimensions[i]);
         else if (!published && !given)
             mistakes_add(draft->mistakes, node->place,
-                         "%s is missing; a size is a published `scale` or all of layers, "
-                         "width, heads, head_size, feed_forward",
+                         "%s is missing; a size is a published `scale` or all of layers, width, heads, head_size, "
+                         "feed_forward",
                          dimensions[i]);
     }
     if (!published && !node_child(node, "name"))
@@ -168,9 +168,7 @@ static void read_shape(struct study_draft *draft, const struct node *node, struc
     size->shape.vocabulary = draft->study.vocabulary.pieces;
     if (size->shape.head_size % 2 != 0)
         mistakes_add(draft->mistakes, node_child(node, "head_size")->place,
-                     "head_size %u is odd; rotary positions "
-                     "turn pairs: take an even one",
-                     size->shape.head_size);
+                     "head_size %u is odd; rotary positions turn pairs: take an even one", size->shape.head_size);
 }
 
 static void read_sizes(struct study_draft *draft) {

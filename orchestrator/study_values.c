@@ -40,7 +40,7 @@ static int set_path(const struct study_draft *draft, char *field, const char *te
     return text[0] == '\0' || file_join(field, draft->folder, text, NULL) != 0 ? -1 : 0;
 }
 
-static int set_number(const struct study_key *key, char *field, const char *text) {
+static int set_number(const struct study_key *key, void *field, const char *text) {
     uint64_t count = 0;
     double number = 0;
     const bool whole = key->form == KEY_U32 || key->form == KEY_I32 || key->form == KEY_U64;
@@ -66,11 +66,11 @@ static int set_number(const struct study_key *key, char *field, const char *text
 /* Puts the text of a value into the field of its key. plain: without quotes. */
 static int set_field(const struct study_draft *draft, const struct study_key *key, void *base, const char *text,
                      bool plain) {
-    char *field = (char *)base + key->offset;
+    void *field = (char *)base + key->offset;
     if (key->form == KEY_NAME) {
         if (!draft_is_name(text) || strlen(text) >= key->size)
             return -1;
-        strcpy(field, text);
+        memcpy(field, text, strlen(text) + 1);
         return 0;
     }
     if (key->form == KEY_PATH)

@@ -267,33 +267,38 @@ static struct node *parse_value(struct parse *parse, yaml_event_t *event, int de
     return node;
 }
 
+/* Passes over an event; its type, YAML_NO_EVENT when there is none. */
+static yaml_event_type_t pass_event(struct parse *parse, struct place *place) {
+    yaml_event_t event;
+    if (next_event(parse, &event) != 0)
+        return YAML_NO_EVENT;
+    const yaml_event_type_t type = event.type;
+    *place = place_of(event.start_mark);
+    yaml_event_delete(&event);
+    return type;
+}
+
 /* Stream start, document start, value, document end, stream end. */
 static struct node *parse_stream(struct parse *parse) {
     yaml_event_t event;
-    struct node *root = NULL;
-    for (;;) {
-        if (next_event(parse, &event) != 0)
-            break;
-        if (event.type == YAML_STREAM_END_EVENT) {
-            yaml_event_delete(&event);
-            if (!root)
-                mistakes_add(parse->mistakes, (struct place){1, 1}, "the file is empty; see docs/study-files.md");
-            return root;
-        }
-        if (event.type == YAML_DOCUMENT_START_EVENT && root) {
-            mistakes_add(parse->mistakes, place_of(event.start_mark), "a second document; one study a file");
-            yaml_event_delete(&event);
-            break;
-        }
-        if (event.type == YAML_STREAM_START_EVENT || event.type == YAML_DOCUMENT_START_EVENT ||
-            event.type == YAML_DOCUMENT_END_EVENT) {
-            yaml_event_delete(&event);
-            continue;
-        }
-        root = parse_value(parse, &event, 0);
-        if (!root)
-            break;
-    }
+    struct place place;
+    if (pass_event(parse, &place) == YAML_NO_EVENT)
+        return NULL;
+    const yaml_event_type_t start = pass_event(parse, &place);
+    if (start == YAML_STREAM_END_EVENT)
+        mistakes_add(parse->mistakes, (struct place){1, 1}, "the file is empty; see docs/study-files.md");
+    if (start != YAML_DOCUMENT_START_EVENT || next_event(parse, &event) != 0)
+        return NULL;
+    struct node *root = parse_value(parse, &event, 0);
+    if (!root)
+        return NULL;
+    yaml_event_type_t end = pass_event(parse, &place);
+    if (end == YAML_DOCUMENT_END_EVENT)
+        end = pass_event(parse, &place);
+    if (end == YAML_DOCUMENT_START_EVENT)
+        mistakes_add(parse->mistakes, place, "a second document; one study a file");
+    if (end == YAML_STREAM_END_EVENT)
+        return root;
     node_free(root);
     return NULL;
 }

@@ -3,8 +3,9 @@
  *   training: {batch: 8}        mapping "training" -> scalar "8" named "batch"
  *   languages: [en, ru]         list "languages" -> scalars "en", "ru" without names
  *
- * The only room of libyaml. What study files do not need is refused: anchors, aliases, tags, several documents, keys
- * that are not plain words, the same key twice. Depth and width are bounded, so that no file can exhaust the reader. */
+ * study_yaml.c alone knows libyaml. What study files do not need is refused: anchors, aliases, tags, several documents,
+ * keys that are not plain words, the same key twice. Depth and width are bounded, so that no file can exhaust the
+ * reader. */
 #ifndef SWEEP_ORCHESTRATOR_STUDY_YAML_H
 #define SWEEP_ORCHESTRATOR_STUDY_YAML_H
 

@@ -159,7 +159,7 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"languages: all", "languages: [en, de]",
          "10:33: 'de' is not among the languages of the study; add it to `languages`\n"},
         {"languages: all", "languages: some",
-         "10:28: runs.monolingual.languages cannot be 'some'; it is a list of languages\n"},
+         "10:28: runs.monolingual.languages cannot be 'some'; it is all, or a list of languages\n"},
         {"sizes: all", "sizes: [small, 0, small]", "10:51: size 'small' stands here twice; keep one\n"},
         {"sizes: all", "sizes: []",
          "10:40: sizes of runs cannot be an empty list; it is all, or a list of names and scales, as [0, small]\n"},
@@ -260,8 +260,8 @@ static void files_that_are_no_study_are_refused(void **state) {
     assert_int_equal(read_text(*state, large, (1 << 20) + 1, &study, &said, &error), -1);
     assert_non_null(strstr(error.message, "larger than the 1048576 bytes"));
     free(said);
-    for (size_t i = 0; i < 1 << 20; i += 4) /* the most keys that fit */
-        memcpy(large + i, "{a: ", 4);
+    for (size_t i = 0; i < 1 << 20; i += 4) /* as deep as can be */
+        memcpy(large + i, "{a: ", 4);       /* NOLINT(bugprone-not-null-terminated-result): a piece of a text */
     assert_int_equal(read_text(*state, large, 1 << 20, &study, &said, &error), -1);
     free(said);
     for (size_t i = 0; i < 1 << 20; i += 8) {
@@ -515,19 +515,23 @@ static size_t mutate(char *text, size_t size, size_t room, uint64_t number, uint
 }
 
 static void mutated_files_are_read_or_refused(void **state) {
-    enum { MUTATIONS = 4000 };
-    char *demo, text[8192];
-    size_t demo_size;
+    enum { MUTATIONS = 6000, FILES = 4 };
+    static const char *const paths[FILES - 1] = {"sweeps/demo.yaml", "sweeps/tiny.yaml", "sweeps/bilingual.yaml"};
+    char *files[FILES], text[8192];
+    size_t sizes[FILES];
     struct error error = {0};
     int right = 0;
-    assert_int_equal(file_read("sweeps/demo.yaml", sizeof text / 2, &demo, &demo_size, &error), 0);
+    for (int f = 0; f < FILES - 1; f++)
+        assert_int_equal(file_read(paths[f], sizeof text / 2, &files[f], &sizes[f], &error), 0);
+    files[FILES - 1] = strdup(base);
+    sizes[FILES - 1] = strlen(base);
     for (uint64_t n = 0; n < MUTATIONS; n++) {
         struct study study;
         struct plan plan;
         char *said;
-        size_t size = demo_size;
-        memcpy(text, demo, size);
-        for (uint64_t edit = 0; edit <= n % 4 && size > 0; edit++)
+        size_t size = sizes[n % FILES];
+        memcpy(text, files[n % FILES], size);
+        for (uint64_t edit = 0; edit <= n / FILES % 4 && size > 0; edit++)
             size = mutate(text, size, sizeof text, n, edit);
         error = (struct error){0};
         if (read_text(*state, text, size, &study, &said, &error) == 0) {
@@ -545,7 +549,8 @@ static void mutated_files_are_read_or_refused(void **state) {
         free(said);
     }
     assert_true(right > MUTATIONS / 20 && right < MUTATIONS); /* edits inside comments do no harm */
-    free(demo);
+    for (int f = 0; f < FILES; f++)
+        free(files[f]);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, test_folder_make, test_folder_remove)
