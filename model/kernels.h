@@ -35,18 +35,17 @@ const char *kernels_isa(void);
 /* Memory that kernels work in, made once by the model. */
 struct workspace {
     int threads;     /* of every kernel */
-    float *shared;   /* [WORKSPACE_SHARED]: operands of one product, packed */
+    float *shared;   /* [WORKSPACE_SHARED]: right operand of a product, packed */
     float *own;      /* [threads, own_size]: each thread's blocks of attention */
     size_t own_size; /* workspace_own_size() */
 };
 
 enum {
     BLOCK_DEPTH = 256,    /* terms of a sum that a product takes at once */
-    BLOCK_ROWS = 1344,    /* rows of the packed left operand: whole tiles of 14 and of 6 */
-    BLOCK_COLUMNS = 1024, /* columns of the packed right operand */
+    BLOCK_COLUMNS = 1024, /* columns of the right operand that are packed at once */
     HEAD_SIZE_MAX = 256,  /* of attention: one block deep */
     ATTENTION_ROWS = 84,  /* queries that attention takes at once: whole tiles of 14 and of 6 */
-    WORKSPACE_SHARED = (BLOCK_ROWS * 4 / 3 + BLOCK_COLUMNS) * BLOCK_DEPTH,
+    WORKSPACE_SHARED = BLOCK_COLUMNS * BLOCK_DEPTH,
 };
 
 /* Floats that a thread needs for attention over T tokens with this head size. */

@@ -19,8 +19,9 @@
 enum {
     TILE_COLUMNS = TILE_VECTORS * LANES,
     TILE_STEP = (TILE_ROWS + 7) / 8 * 8,
-    UNIT_TILES = 4,  /* a thread's unit of work: so many tiles below each other */
-    UNIT_PANELS = 4, /* times so many panels */
+    TILE_SIZE = TILE_STEP * BLOCK_DEPTH, /* floats of a packed tile of either form */
+    UNIT_TILES = 4,                      /* a thread's unit of work: so many tiles below each other */
+    UNIT_PANELS = 8,                     /* times so many panels */
 };
 
 static inline size_t smaller(size_t x, size_t y) {
@@ -137,65 +138,97 @@ static void tile_pack(float *tile, const float *from, size_t stride, size_t rows
             memset(tile + i * BLOCK_DEPTH, 0, depth * sizeof *tile);
 }
 
-/* tile [depth, TILE_STEP] of from [depth, rows]; zeros behind rows. */
-static void tile_pack_transposed(float *tile, const float *from, size_t stride, size_t rows, size_t depth) {
-    rows = smaller(rows, TILE_ROWS);
-    for (size_t p = 0; p < depth; p++) {
-        const vector x = vector_load_first(from + p * stride, rows);
-        vector_store_first(tile + p * TILE_STEP, x, TILE_STEP);
-    }
+/* Neighbouring tiles, each [depth, TILE_STEP], of from [depth, rows]; zeros behind rows. */
+static void tiles_pack_transposed(float (*tile)[TILE_SIZE], size_t tiles, const float *from, size_t stride, size_t rows,
+                                  size_t depth) {
+    for (size_t p = 0; p < depth; p++)
+        for (size_t i = 0; i < tiles; i++) {
+            const vector x =
+                vector_load_first(from + p * stride + i * TILE_ROWS, smaller(rows - i * TILE_ROWS, TILE_ROWS));
+            vector_store_first(tile[i] + p * TILE_STEP, x, TILE_STEP);
+        }
 }
 
 static size_t parts(size_t size, size_t part) {
     return (size + part - 1) / part;
 }
 
+/* Brings the C of a tile near before its sums are due. */
+static inline void tile_prefetch(const float *c, size_t stride, size_t rows) {
+    for (size_t i = 0; i < smaller(rows, TILE_ROWS); i++)
+        for (size_t j = 0; j < TILE_VECTORS; j++)
+            __builtin_prefetch(c + i * stride + j * LANES, 1);
+}
+
+/* What all units of one block of the right operand have in common. */
+struct product {
+    float *c;
+    const float *a, *panels; /* panels: [block_columns / TILE_COLUMNS, block_depth, TILE_COLUMNS] */
+    size_t rows, columns, depth;
+    size_t column, block_columns, p, block_depth; /* the block: where it begins, its size */
+    bool left_transposed, accumulate;
+};
+
+/* A unit of work: the tiles of some rows, packed by the thread that uses them, with some panels. */
+static void unit_product(const struct product *product, size_t row, size_t first_panel) {
+    float left[UNIT_TILES][TILE_SIZE] __attribute__((aligned(64)));
+    const size_t rows = product->rows - row, columns = product->columns, depth = product->block_depth;
+    const size_t tiles = smaller(parts(rows, TILE_ROWS), UNIT_TILES);
+    const size_t panels = smaller(parts(product->block_columns, TILE_COLUMNS), first_panel + UNIT_PANELS);
+    const enum tile_layout layout = product->left_transposed ? TILE_OF_STEPS : TILE_OF_ROWS;
+    if (product->left_transposed)
+        tiles_pack_transposed(left, tiles, product->a + product->p * product->rows + row, product->rows, rows, depth);
+    else
+        for (size_t i = 0; i < tiles; i++)
+            tile_pack(left[i], product->a + (row + i * TILE_ROWS) * product->depth + product->p, product->depth,
+                      rows - i * TILE_ROWS, depth);
+    for (size_t j = first_panel; j < panels; j++)
+        for (size_t i = 0; i < tiles; i++) {
+            const size_t column = product->column + j * TILE_COLUMNS;
+            float *c = product->c + (row + i * TILE_ROWS) * columns + column;
+            if (i + 1 < tiles)
+                tile_prefetch(c + TILE_ROWS * columns, columns, rows - (i + 1) * TILE_ROWS);
+            else if (j + 1 < panels)
+                tile_prefetch(product->c + row * columns + column + TILE_COLUMNS, columns, rows);
+            tile_product_cut(c, columns, rows - i * TILE_ROWS, columns - column, left[i], layout,
+                             product->panels + j * TILE_COLUMNS * depth, depth, product->accumulate);
+        }
+}
+
 static void product(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
                     size_t depth, enum product_form form, bool accumulate) {
-    const bool left_transposed = form == PRODUCT_LEFT_TRANSPOSED, right_transposed = form == PRODUCT_RIGHT_TRANSPOSED;
-    const enum tile_layout layout = left_transposed ? TILE_OF_STEPS : TILE_OF_ROWS;
-    const size_t tile_size = left_transposed ? TILE_STEP * BLOCK_DEPTH : TILE_ROWS * BLOCK_DEPTH;
-    float *left = work->shared, *right = work->shared + BLOCK_ROWS * 4 / 3 * BLOCK_DEPTH;
+    const size_t units_down = parts(rows, UNIT_TILES * TILE_ROWS);
 #pragma omp parallel num_threads(work->threads)
     for (size_t column = 0; column < columns; column += BLOCK_COLUMNS)
         for (size_t p = 0; p < depth; p += BLOCK_DEPTH) {
-            const size_t block_columns = smaller(columns - column, BLOCK_COLUMNS);
-            const size_t block_depth = smaller(depth - p, BLOCK_DEPTH);
-            const size_t panels = parts(block_columns, TILE_COLUMNS);
-#pragma omp for nowait
-            for (size_t j = 0; j < panels; j++) {
-                float *panel = right + j * TILE_COLUMNS * block_depth;
-                const size_t first = column + j * TILE_COLUMNS;
-                if (right_transposed)
-                    panel_pack_transposed(panel, b + first * depth + p, depth, block_depth, columns - first);
-                else
-                    panel_pack(panel, b + p * columns + first, columns, block_depth, columns - first);
-            }
-            for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
-                const size_t tiles = parts(smaller(rows - row, BLOCK_ROWS), TILE_ROWS);
+            const struct product block = {
+                .c = c,
+                .a = a,
+                .panels = work->shared,
+                .rows = rows,
+                .columns = columns,
+                .depth = depth,
+                .column = column,
+                .block_columns = smaller(columns - column, BLOCK_COLUMNS),
+                .p = p,
+                .block_depth = smaller(depth - p, BLOCK_DEPTH),
+                .left_transposed = form == PRODUCT_LEFT_TRANSPOSED,
+                .accumulate = accumulate || p > 0,
+            };
 #pragma omp for
-                for (size_t i = 0; i < tiles; i++) {
-                    const size_t first = row + i * TILE_ROWS;
-                    if (left_transposed)
-                        tile_pack_transposed(left + i * tile_size, a + p * rows + first, rows, rows - first,
-                                             block_depth);
-                    else
-                        tile_pack(left + i * tile_size, a + first * depth + p, depth, rows - first, block_depth);
-                }
-                const size_t units_across = parts(panels, UNIT_PANELS), units_down = parts(tiles, UNIT_TILES);
-#pragma omp for schedule(dynamic)
-                for (size_t unit = 0; unit < units_down * units_across; unit++) {
-                    const size_t i_first = unit / units_across * UNIT_TILES;
-                    const size_t j_first = unit % units_across * UNIT_PANELS;
-                    for (size_t j = j_first; j < smaller(j_first + UNIT_PANELS, panels); j++)
-                        for (size_t i = i_first; i < smaller(i_first + UNIT_TILES, tiles); i++) {
-                            const size_t c_row = row + i * TILE_ROWS, c_column = column + j * TILE_COLUMNS;
-                            tile_product_cut(c + c_row * columns + c_column, columns, rows - c_row, columns - c_column,
-                                             left + i * tile_size, layout, right + j * TILE_COLUMNS * block_depth,
-                                             block_depth, accumulate || p > 0);
-                        }
-                }
+            for (size_t j = 0; j < block.block_columns; j += TILE_COLUMNS) {
+                float *panel = work->shared + j * block.block_depth;
+                if (form == PRODUCT_RIGHT_TRANSPOSED)
+                    panel_pack_transposed(panel, b + (column + j) * depth + p, depth, block.block_depth,
+                                          block.block_columns - j);
+                else
+                    panel_pack(panel, b + p * columns + column + j, columns, block.block_depth,
+                               block.block_columns - j);
             }
+            const size_t units_across = parts(block.block_columns, UNIT_PANELS * TILE_COLUMNS);
+#pragma omp for schedule(dynamic)
+            for (size_t unit = 0; unit < units_down * units_across; unit++)
+                unit_product(&block, unit / units_across * UNIT_TILES * TILE_ROWS, unit % units_across * UNIT_PANELS);
         }
 }
 
