@@ -294,7 +294,7 @@ int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes
     *data = (struct study_data){0};
     *torn_bytes = 0;
     char *bytes;
-    size_t size, intact;
+    size_t size, intact = 0;
     if (file_read(path, SIZE_MAX, &bytes, &size, error) != 0)
         return -1;
     const int result = journal_parse(path, (const uint8_t *)bytes, size, data, &intact, error);
