@@ -13,6 +13,9 @@ enum { CAUSE_SIZE = 256 };
 
 enum run_status { RUN_WAITING = 0, RUN_RUNNING = 1, RUN_DONE = 2, RUN_FAILED = 3 };
 
+/* "waiting", "running", "done" or "failed". */
+const char *run_status_name(enum run_status status);
+
 /* The study as a whole. Texts are UTF-8, zero-terminated. */
 struct study_record {
     char *name;
