@@ -14,7 +14,7 @@ static void print_study_data(const struct study_data *data) {
     size_t done = 0;
     for (size_t r = 0; r < data->run_count; r++)
         done += data->outcomes[r].status == RUN_DONE;
-    printf("of study %s: %zu runs, %zu done, %zu curve points, %zu losses", data->study.name, data->run_count, done,
+    printf("of study %s; runs: %zu, done: %zu, curve points: %zu, losses: %zu", data->study.name, data->run_count, done,
            data->curve_count, data->loss_count);
 }
 
@@ -24,7 +24,7 @@ static int check_archive(const char *path, struct error *error) {
         return -1;
     printf("%s: sound archive ", path);
     print_study_data(&data);
-    printf(", %zu transfer scores, %zu laws\n", data.transfer_count, data.law_count);
+    printf(", transfer scores: %zu, laws: %zu\n", data.transfer_count, data.law_count);
     study_data_free(&data);
     return 0;
 }
@@ -53,7 +53,7 @@ static int check_shard(const char *path, struct error *error) {
         return -1;
     const int result = shard_verify(&shard, path, error);
     if (result == 0)
-        printf("%s: sound shard of language %s, split %s: %llu tokens, %llu documents, vocabulary of %u pieces\n", path,
+        printf("%s: sound shard; language: %s, split: %s, tokens: %llu, documents: %llu, vocabulary: %u pieces\n", path,
                shard.header.language, shard.header.split, (unsigned long long)shard.header.token_count,
                (unsigned long long)shard.header.document_count, shard.header.vocabulary_size);
     shard_close(&shard);
@@ -64,7 +64,7 @@ static int check_vocabulary(const char *path, struct error *error) {
     struct vocabulary *vocabulary;
     if (vocabulary_open(&vocabulary, path, error) != 0)
         return -1;
-    printf("%s: sound vocabulary of %u pieces, identity %s\n", path, vocabulary_size(vocabulary),
+    printf("%s: sound vocabulary; pieces: %u, identity: %s\n", path, vocabulary_size(vocabulary),
            vocabulary_identity(vocabulary));
     vocabulary_close(vocabulary);
     return 0;
@@ -76,7 +76,7 @@ static int check_study(const char *path, struct error *error) {
         return error_set(error, ERROR_FAILED, "%s: no memory", path);
     const int result = study_read(path, study, stderr, error);
     if (result == 0) {
-        printf("%s: sound study %s: %u languages, %u model sizes, %u groups of runs\n", path, study->name,
+        printf("%s: sound study %s; languages: %u, model sizes: %u, groups of runs: %u\n", path, study->name,
                study->language_count, study->size_count, study->group_count);
         study_free(study);
     }

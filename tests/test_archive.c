@@ -389,6 +389,7 @@ static void missing_and_unwritable_places_are_named(void **state) {
     study_data_free(&data);
 }
 
+/* After a change of the schema, `build/release/test_archive --reference` prints the new section. */
 static void documentation_names_every_dataset(void **state) {
     (void)state;
     char *page, *reference;

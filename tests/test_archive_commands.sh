@@ -31,7 +31,7 @@ refused() { # refused STATUS TEXT WORDS...: ends with that status and one line t
     "$sweep" "$@" >out 2>err
     got=$?
     cat err
-    [ "$got" -eq "$status" ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF "$text" err
+    [ "$got" -eq "$status" ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -e "$text" err
 }
 
 same_from_journal() {
@@ -89,6 +89,6 @@ check "losses have the columns of the contract" line 1 \
 check "CSV and JSON lines say the same" parses_as_json_and_csv
 check "a journal gives the tables of its archive" same_from_journal
 check "sound files are told in one line" line 1 \
-    "a.h5: sound archive of study sample: 4 runs, 2 done, 60 curve points, 15 losses, 2 transfer scores, 2 laws" check a.h5
+    "a.h5: sound archive of study sample; runs: 4, done: 2, curve points: 60, losses: 15, transfer scores: 2, laws: 2" check a.h5
 check "other files and tables are refused" refuses_others
 check "damage is found" damage
