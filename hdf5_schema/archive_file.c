@@ -4,7 +4,7 @@
 #include <string.h>
 
 void archive_seal(uint8_t *seal, const void *bytes, size_t size) {
-    memcpy(seal, ARCHIVE_SEAL_MAGIC, 8);
+    memcpy(seal, ARCHIVE_SEAL_MAGIC, sizeof ARCHIVE_SEAL_MAGIC); /* its zero byte goes under the checksum */
     schema_put(seal + 8, checksum64(bytes, size), 8);
 }
 
@@ -21,8 +21,14 @@ void archive_slices(const struct study_data *data, struct run_slice *slices) {
     }
 }
 
-void archive_silence(void) {
+hid_t archive_access(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access < 0 || (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+                       H5Pset_file_locking(access, false, true) >= 0))
+        return access;
+    H5Pclose(access);
+    return H5I_INVALID_HID;
 }
 
 /* Upwards, the innermost reason comes first. */

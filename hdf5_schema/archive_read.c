@@ -300,45 +300,40 @@ static int read_tables(const struct reader *reader, struct study_data *data) {
     return result;
 }
 
-/* The bytes of an archive whose seal holds; the caller frees them. */
-static int read_sealed(const char *path, char **bytes, size_t *size, struct error *error) {
-    if (file_read(path, SIZE_MAX, bytes, size, error) != 0)
+/* Fails unless the file is what archive_write wrote, to the bit. *size: that of the HDF5 file before the seal. */
+static int check_seal(const char *path, size_t *size, struct error *error) {
+    char *bytes;
+    if (file_read(path, SIZE_MAX, &bytes, size, error) != 0)
         return -1;
-    uint8_t seal[ARCHIVE_SEAL_SIZE];
     const char *what = NULL;
-    if (*size < 8 || memcmp(*bytes, ARCHIVE_MAGIC, 8) != 0) {
+    uint8_t seal[ARCHIVE_SEAL_SIZE];
+    if (*size < 8 || memcmp(bytes, ARCHIVE_MAGIC, 8) != 0) {
         what = "not an archive of sweep";
-    } else if (*size < 8 + ARCHIVE_SEAL_SIZE ||
-               memcmp(*bytes + *size - ARCHIVE_SEAL_SIZE, ARCHIVE_SEAL_MAGIC, 8) != 0) {
-        what = "cut short, or changed or written by another program; sweep writes the archive anew from its journal";
+    } else if (*size < 8 + sizeof seal || memcmp(bytes + *size - sizeof seal, ARCHIVE_SEAL_MAGIC, 8) != 0) {
+        what = "cut short, or written by another program; sweep writes the archive anew from its journal";
     } else {
-        *size -= ARCHIVE_SEAL_SIZE;
-        archive_seal(seal, *bytes, *size);
-        if (memcmp(*bytes + *size, seal, sizeof seal) != 0)
+        *size -= sizeof seal;
+        archive_seal(seal, bytes, *size);
+        if (memcmp(bytes + *size, seal, sizeof seal) != 0)
             what = "damaged; sweep writes the archive anew from its journal";
     }
-    if (!what)
-        return 0;
-    free(*bytes);
-    return error_set(error, ERROR_INPUT, "%s: %s", path, what);
+    free(bytes);
+    return what ? error_set(error, ERROR_INPUT, "%s: %s", path, what) : 0;
 }
 
 int archive_read(const char *path, struct study_data *data, struct error *error) {
     *data = (struct study_data){0};
-    char *bytes;
     size_t size;
-    if (read_sealed(path, &bytes, &size, error) != 0)
+    if (check_seal(path, &size, error) != 0)
         return -1;
-    archive_silence();
-    /* HDF5 reads the very bytes that were checked. */
-    const hid_t file = H5LTopen_file_image(bytes, size, H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
+    const hid_t access = archive_access(), file = H5Fopen(path, H5F_ACC_RDONLY, access);
     const struct reader reader = {path, file, size, error};
     int result = file >= 0 ? read_study(&reader, &data->study) : archive_error(error, path, "cannot be opened");
     if (result == 0)
         result = read_tables(&reader, data);
     if (file >= 0)
         H5Fclose(file);
-    free(bytes);
+    H5Pclose(access);
     if (result != 0)
         study_data_free(data);
     return result;

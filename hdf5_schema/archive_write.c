@@ -253,14 +253,9 @@ static int write_tables(const struct writer *writer, const struct study_data *da
     return result;
 }
 
-/* V18 bounds: every reader of the last fifteen years opens the file. No file locks: some parallel file systems have
- * none, and nobody else knows the temporary. */
 static hid_t create_file(const char *path) {
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS), properties = make_properties(H5P_FILE_CREATE);
-    hid_t file = H5I_INVALID_HID;
-    if (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
-        H5Pset_file_locking(access, false, true) >= 0)
-        file = H5Fcreate(path, H5F_ACC_TRUNC, properties, access);
+    const hid_t access = archive_access(), properties = make_properties(H5P_FILE_CREATE);
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, properties, access);
     H5Pclose(properties);
     H5Pclose(access);
     return file;
@@ -288,7 +283,6 @@ int archive_write(const char *path, const struct study_data *data, struct error 
         return -1;
     char temporary[FILE_PATH_SIZE + 32];
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    archive_silence();
     const struct writer writer = {path, create_file(temporary), error};
     if (writer.file < 0)
         return archive_error(error, path, "cannot be written");

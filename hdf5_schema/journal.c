@@ -250,7 +250,7 @@ static int write_beginning(struct journal *journal, const struct study_record *s
         size += 4 + strlen(texts[i]);
     uint8_t *bytes = reserve(journal, JOURNAL_HEADER_SIZE);
     if (bytes) {
-        memcpy(bytes, JOURNAL_MAGIC, 8);
+        memcpy(bytes, JOURNAL_MAGIC, sizeof JOURNAL_MAGIC); /* its zero byte goes under the version */
         schema_put(bytes + 8, JOURNAL_VERSION, 8);
         journal->used = JOURNAL_HEADER_SIZE;
         bytes = record_begin(journal, size);

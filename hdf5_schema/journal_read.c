@@ -52,12 +52,9 @@ static bool read_record(const struct reader *reader, size_t offset, struct recor
 /* Is anything behind offset known to have been synced? Such a record holds its own offset, so that data of the user
  * cannot be taken for one. */
 static bool synced_behind(const struct reader *reader, size_t offset) {
-    uint8_t wanted[RECORD_HEADER_SIZE + 8] = {0};
+    uint8_t wanted[RECORD_HEADER_SIZE + 8];
     for (size_t at = offset + 1; at + sizeof wanted <= reader->size; at++) {
-        const uint8_t *found = memchr(reader->bytes + at + 8, 8, reader->size - at - 8); /* its size, 8, leads */
-        if (!found || (at = (size_t)(found - reader->bytes) - 8) + sizeof wanted > reader->size)
-            return false;
-        if (found[4] != RECORD_SYNCED)
+        if (reader->bytes[at + 8] != 8 || reader->bytes[at + 12] != RECORD_SYNCED) /* its size and kind */
             continue;
         schema_put(wanted + RECORD_HEADER_SIZE, at, 8);
         record_seal(wanted, RECORD_SYNCED, 8);
@@ -294,7 +291,7 @@ int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes
     *data = (struct study_data){0};
     *torn_bytes = 0;
     char *bytes;
-    size_t size, intact;
+    size_t size, intact = 0;
     if (file_read(path, SIZE_MAX, &bytes, &size, error) != 0)
         return -1;
     const int result = journal_parse(path, (const uint8_t *)bytes, size, data, &intact, error);

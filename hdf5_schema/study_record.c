@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *run_status_name(enum run_status status) {
+    return schema_status_names[status];
+}
+
 void study_data_free(struct study_data *data) {
     for (size_t i = 0; data->runs && i < data->run_count; i++)
         free(data->runs[i].languages);

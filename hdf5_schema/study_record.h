@@ -13,6 +13,9 @@ enum { CAUSE_SIZE = 256 };
 
 enum run_status { RUN_WAITING = 0, RUN_RUNNING = 1, RUN_DONE = 2, RUN_FAILED = 3 };
 
+/* "waiting", "running", "done" or "failed". */
+const char *run_status_name(enum run_status status);
+
 /* The study as a whole. Texts are UTF-8, zero-terminated. */
 struct study_record {
     char *name;
@@ -81,12 +84,12 @@ struct law_record {
 struct study_data {
     struct study_record study;
     size_t run_count, curve_count, loss_count, seen_count, transfer_count, law_count;
-    struct run_record *runs;      /* by run */
-    struct run_outcome *outcomes; /* [run_count], by run */
-    struct curve_point *curves;   /* by run, then step */
-    struct loss_point *losses;    /* by run, step, language, set */
-    struct language_tokens *seen; /* by run, language: what finished runs saw */
-    struct transfer_record *transfer;
+    struct run_record *runs;          /* by run */
+    struct run_outcome *outcomes;     /* [run_count], by run */
+    struct curve_point *curves;       /* by run, then step */
+    struct loss_point *losses;        /* by run, step, language, set */
+    struct language_tokens *seen;     /* by run, language: what finished runs saw */
+    struct transfer_record *transfer; /* these two are not in the journal: they are worked out from the rest */
     struct law_record *laws;
 };
 

@@ -1,5 +1,5 @@
-/* hdf5_schema/archive: everything comes back, the same data give the same bytes, damage is found. With a path as its
- * argument this program writes the archive that tests/test_archive_python.sh reads. */
+/* hdf5_schema/archive: everything comes back, the same data give the same bytes, damage is found. With the path of
+ * an archive and that of a journal as arguments this program writes the two for the scripts among the tests. */
 #include "base/file.h"
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/archive_file.h"
@@ -99,20 +99,26 @@ static void same_study_gives_same_bytes(void **state) {
     study_data_free(&data);
 }
 
+static int write_journal(const char *path, const struct study_data *data) {
+    struct journal *journal;
+    int result = journal_create(&journal, path, &data->study, NULL);
+    if (result != 0)
+        return -1;
+    for (uint32_t r = 0; r < SAMPLE_RUNS; r++)
+        result |= journal_add_run(journal, &data->runs[r], NULL);
+    for (uint32_t r = 0; r < 3; r++)
+        result |= journal_add_outcome(journal, &data->outcomes[r], NULL);
+    result |= journal_add_losses(journal, data->losses, (uint32_t)data->loss_count, NULL);
+    result |= journal_add_curve(journal, data->curves, (uint32_t)data->curve_count, NULL);
+    result |= journal_add_seen(journal, data->seen, (uint32_t)data->seen_count, NULL);
+    return result | journal_close(journal, NULL);
+}
+
 static void archive_equals_its_journal(void **state) {
     const char *path = path_in(*state, "a.h5"), *journal_path = path_in(*state, "a.h5.journal");
     struct study_data data = sample_study(), told, again;
-    struct journal *journal;
     uint64_t torn;
-    assert_int_equal(journal_create(&journal, journal_path, &data.study, NULL), 0);
-    for (uint32_t r = 0; r < SAMPLE_RUNS; r++)
-        assert_int_equal(journal_add_run(journal, &data.runs[r], NULL), 0);
-    for (uint32_t r = 0; r < 3; r++)
-        assert_int_equal(journal_add_outcome(journal, &data.outcomes[r], NULL), 0);
-    assert_int_equal(journal_add_losses(journal, data.losses, (uint32_t)data.loss_count, NULL), 0);
-    assert_int_equal(journal_add_curve(journal, data.curves, (uint32_t)data.curve_count, NULL), 0);
-    assert_int_equal(journal_add_seen(journal, data.seen, (uint32_t)data.seen_count, NULL), 0);
-    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_int_equal(write_journal(journal_path, &data), 0);
     assert_int_equal(journal_read(journal_path, &told, &torn, NULL), 0);
     write_archive(path, &told);
     read_archive(path, &again);
@@ -383,6 +389,7 @@ static void missing_and_unwritable_places_are_named(void **state) {
     study_data_free(&data);
 }
 
+/* After a change of the schema, `build/release/test_archive --reference` prints the new section. */
 static void documentation_names_every_dataset(void **state) {
     (void)state;
     char *page, *reference;
@@ -404,10 +411,10 @@ static void documentation_names_every_dataset(void **state) {
 int main(int count, char **words) {
     if (count == 2 && strcmp(words[1], "--reference") == 0)
         return archive_write_reference(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (count == 2) {
+    if (count == 3) {
         struct study_data data = sample_study();
         sample_results(&data);
-        const int result = archive_write(words[1], &data, NULL);
+        const int result = archive_write(words[1], &data, NULL) | write_journal(words[2], &data);
         study_data_free(&data);
         return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }

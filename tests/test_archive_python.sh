@@ -47,7 +47,7 @@ PYTHON
 }
 
 echo 1..4
-check "an archive is written" build/release/test_archive "$folder/a.h5"
+check "an archive is written" build/release/test_archive "$folder/a.h5" "$folder/a.h5.journal"
 check "ten lines of Python read runs and curves" read_with_page
 check "groups, data frames, scales and texts are there" read_frame_and_scales
 check "h5dump reads all of it" h5dump "$folder/a.h5"

@@ -1,0 +1,94 @@
+#!/bin/sh
+# sweep export and sweep check on an archive, its journal, and files that are neither.
+sweep=$PWD/bin/sweep
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+build/release/test_archive "$folder/a.h5" "$folder/a.h5.journal" || exit 1
+cd "$folder" || exit 1
+number=0
+
+check() { # check NAME COMMAND...: one line of TAP
+    name=$1
+    shift
+    number=$((number + 1))
+    if "$@" >log 2>&1; then
+        echo "ok $number - $name"
+    else
+        echo "not ok $number - $name"
+        sed 's/^/# /' log
+    fi
+}
+
+line() { # line NUMBER TEXT COMMAND...: that line of its output is the text
+    wanted=$2
+    got=$("$sweep" $3 $4 $5 $6 $7 $8 | sed -n "$1p")
+    [ "$got" = "$wanted" ] || { echo "wanted: $wanted"; echo "got:    $got"; return 1; }
+}
+
+refused() { # refused STATUS TEXT WORDS...: ends with that status and one line that holds the text
+    status=$1 text=$2
+    shift 2
+    "$sweep" "$@" >out 2>err
+    got=$?
+    cat err
+    [ "$got" -eq "$status" ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -e "$text" err
+}
+
+same_from_journal() {
+    for table in runs curves losses; do
+        "$sweep" export a.h5 --table $table >a.csv && "$sweep" export a.h5.journal --table $table >b.csv || return 1
+        cmp a.csv b.csv || return 1
+    done
+}
+
+parses_as_json_and_csv() {
+    for table in runs curves losses transfer; do
+        "$sweep" export a.h5 --table $table --format jsonl >$table.jsonl || return 1
+        "$sweep" export a.h5 --table $table >$table.csv || return 1
+    done
+    /usr/bin/python3 - <<'PYTHON'
+import csv, json
+for table, count in {"runs": 4, "curves": 60, "losses": 15, "transfer": 2}.items():
+    objects = [json.loads(line) for line in open(table + ".jsonl")]
+    rows = list(csv.DictReader(open(table + ".csv", newline="")))
+    assert len(objects) == len(rows) == count
+    for a, b in zip(objects, rows):
+        assert list(a) == list(b)
+        for name, value in a.items():
+            assert b[name] == "" if value is None else type(value)(b[name]) == value, (table, name, value)
+PYTHON
+}
+
+refuses_others() {
+    printf 'nothing in particular' >unknown.txt
+    refused 2 "no file of sweep" check unknown.txt && refused 2 "nowhere.h5" check nowhere.h5 &&
+        refused 2 "neither an archive nor a journal" export unknown.txt --table runs &&
+        refused 2 "--table laws" export a.h5 --table laws && refused 2 "--table is missing" export a.h5 &&
+        refused 2 "--format xml" export a.h5 --table runs --format xml &&
+        refused 2 "holds no transfer scores" export a.h5.journal --table transfer
+}
+
+damage() {
+    printf x | dd of=a.h5 bs=1 seek=20000 conv=notrunc 2>/dev/null
+    printf x | dd of=a.h5.journal bs=1 seek=400 conv=notrunc 2>/dev/null
+    refused 2 "a.h5: damaged" check a.h5 && refused 2 "a.h5.journal: damaged at byte" check a.h5.journal
+}
+
+echo 1..11
+check "runs have the columns of the contract" line 1 \
+    run,kind,languages,scale,parameters,ranks,status,attempts,steps,tokens,seed,cause export a.h5 --table runs
+check "a cause with commas and quotes is quoted" line 3 \
+    '1,bilingual,en+fr,1,123457,1,failed,1,1000,1024000,7,"loss is not a number at step 400, ""en"""' \
+    export a.h5 --table runs
+check "own dimensions have no scale" line 4 2,multilingual,en+fr+zh,,123458,1,done,1,1000,1024000,7, \
+    export a.h5 --table runs
+check "what is not a number is empty" line 7 0,300,307200,0.00020000000000000001, export a.h5 --table curves
+check "a score that was not reached is a bound" line 3 en,fr,500000,0,bound export a.h5 --table transfer
+check "losses have the columns of the contract" line 1 \
+    run,step,tokens,tokens_target,language,set,cross_entropy,unigram_normalised,bits_per_byte export a.h5 --table losses
+check "CSV and JSON lines say the same" parses_as_json_and_csv
+check "a journal gives the tables of its archive" same_from_journal
+check "sound files are told in one line" line 1 \
+    "a.h5: sound archive of study sample; runs: 4, done: 2, curve points: 60, losses: 15, transfer scores: 2, laws: 2" check a.h5
+check "other files and tables are refused" refuses_others
+check "damage is found" damage
