@@ -46,7 +46,7 @@ static int match_settings(const struct study *study, const char *folder, const c
 }
 
 int prepare_text(const struct study *study, bool quiet, struct error *error) {
-    static const char *const prefixes[] = {"languages", "corpus.synthetic", NULL};
+    static const char *const prefixes[] = {"languages", "corpus.synthetic", "corpus.seed", NULL};
     char path[FILE_PATH_SIZE];
     bool missing = false;
     for (uint32_t l = 0; l < study->language_count && !missing; l++)
@@ -65,7 +65,7 @@ int prepare_text(const struct study *study, bool quiet, struct error *error) {
 }
 
 int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error) {
-    static const char *const prefixes[] = {"vocabulary.", "corpus.test_", "corpus.synthetic", NULL};
+    static const char *const prefixes[] = {"vocabulary.", "corpus.test_", "corpus.synthetic", "corpus.seed", NULL};
     char path[FILE_PATH_SIZE];
     if (file_make_folder(study->tokens_folder, error) != 0 ||
         file_join(path, study->tokens_folder, VOCABULARY_FILE, error) != 0)

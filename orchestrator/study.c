@@ -223,7 +223,14 @@ int study_read(const char *path, struct study *study, FILE *file, struct error *
     if (file_join(draft.study.path, "", path, error) != 0 ||
         file_read(path, FILE_LIMIT, &draft.study.file, &size, error) != 0)
         return -1;
-    file_folder(draft.folder, path);
+    char *absolute = realpath(path, NULL);
+    if (!absolute || strlen(absolute) >= FILE_PATH_SIZE) {
+        free(absolute);
+        free(draft.study.file);
+        return error_set(error, ERROR_INPUT, "%s: its absolute path cannot be found, or is too long", path);
+    }
+    file_folder(draft.folder, absolute);
+    free(absolute);
     struct node *root = node_parse(draft.study.file, size, &mistakes);
     draft.root = root;
     if (root)

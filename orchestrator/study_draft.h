@@ -24,7 +24,7 @@ struct study_draft {
     uint32_t batch;
     double sample_megabytes, synthetic_megabytes;
 
-    char folder[FILE_PATH_SIZE]; /* of the study file */
+    char folder[FILE_PATH_SIZE]; /* of the study file, absolute and without links */
     const struct node *root;
     struct mistakes *mistakes;
     bool no_memory;

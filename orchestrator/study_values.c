@@ -33,11 +33,23 @@ void *draft_allocate(struct study_draft *draft, size_t count, size_t size) {
     return memory;
 }
 
+/* The folder is canonical, so a leading ".." may be taken off by its name: "sweeps/../archives" would be hard to read.
+ */
+static int join_path(char *field, const char *folder, const char *text) {
+    char start[FILE_PATH_SIZE], above[FILE_PATH_SIZE];
+    memcpy(start, folder, sizeof start);
+    for (; strncmp(text, "../", 3) == 0; text += 3) {
+        file_folder(above, start);
+        memcpy(start, above, sizeof start);
+    }
+    return text[0] == '\0' ? -1 : file_join(field, start, text, NULL);
+}
+
 static int set_path(const struct study_draft *draft, char *field, const char *text) {
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c < ' ')
             return -1;
-    return text[0] == '\0' || file_join(field, draft->folder, text, NULL) != 0 ? -1 : 0;
+    return join_path(field, draft->folder, text);
 }
 
 static int set_number(const struct study_key *key, void *field, const char *text) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 int protocol_wait(MPI_Comm comm, MPI_Status *status) {
@@ -41,8 +42,11 @@ struct run_result worker_run(const struct run_spec *spec, const struct run_sink 
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (run_train(spec, sink, &error) != 0) {
+        size_t length = strnlen(error.message, sizeof result.cause - 1);
+        while (length > 0 && (error.message[length] & 0xC0) == 0x80) /* not inside a UTF-8 character */
+            length--;
         result.failed = 1;
-        snprintf(result.cause, sizeof result.cause, "%.*s", (int)sizeof result.cause - 1, error.message);
+        memcpy(result.cause, error.message, length);
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     result.seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
