@@ -4,7 +4,6 @@
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,9 +121,9 @@ double chinchilla_value(const void *objective_data, const double *theta, double 
     double first[P] = {0}, second[P * P] = {0};
     for (size_t i = 0; i < data->count; i++) {
         const double r = residual(data, theta, e, i, slope);
-        const bool inside = fabs(r) <= delta;
-        const double pull = inside ? r : copysign(delta, r); /* derivative of the Huber loss */
-        value += inside ? r * r / 2 : delta * (fabs(r) - delta / 2);
+        const double below = r < delta ? r : delta;
+        const double pull = below > -delta ? below : -delta; /* the derivative of the Huber loss */
+        value += pull * (r - pull / 2);
         if (gradient)
             for (int j = 0; j < P; j++)
                 first[j] += pull * slope[j];
@@ -133,7 +132,7 @@ double chinchilla_value(const void *objective_data, const double *theta, double 
             const double x = data->x[i], y = data->y[i];
             for (int j = 0; j < P; j++)
                 for (int k = 0; k <= j; k++)
-                    second[j * P + k] += (inside - pull) * slope[j] * slope[k];
+                    second[j * P + k] += ((pull == r) - pull) * slope[j] * slope[k];
             second[E_TERM * P + E_TERM] += pull * slope[E_TERM];
             second[A_TERM * P + A_TERM] += pull * slope[A_TERM];
             second[B_TERM * P + B_TERM] += pull * slope[B_TERM];
