@@ -4,7 +4,6 @@
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +86,10 @@ int chinchilla_data_make(const struct loss_table *table, double delta, struct ch
                          struct error *error) {
     const size_t count = table->count;
     double *x = calloc(3 * count, sizeof *x);
-    if (!x)
-        return error_set(error, ERROR_FAILED, "Chinchilla fit of %zu points: not enough memory", count);
+    if (!x) {
+        error_set(error, ERROR_FAILED, "Chinchilla fit of %zu points: not enough memory", count);
+        return -1;
+    }
     *data = (struct chinchilla_data){.count = count, .delta = delta, .x = x, .y = x + count, .z = x + 2 * count};
     data->x_mean = centred_logarithms(table->N, count, data->x);
     data->y_mean = centred_logarithms(table->D, count, data->y);
@@ -120,9 +121,9 @@ double chinchilla_value(const void *objective_data, const double *theta, double 
     double first[P] = {0}, second[P * P] = {0};
     for (size_t i = 0; i < data->count; i++) {
         const double r = residual(data, theta, e, i, slope);
-        const bool inside = fabs(r) <= delta;
-        const double pull = inside ? r : copysign(delta, r); /* derivative of the Huber loss */
-        value += inside ? r * r / 2 : delta * (fabs(r) - delta / 2);
+        const double below = r < delta ? r : delta;
+        const double pull = below > -delta ? below : -delta; /* the derivative of the Huber loss */
+        value += pull * (r - pull / 2);
         if (gradient)
             for (int j = 0; j < P; j++)
                 first[j] += pull * slope[j];
@@ -131,7 +132,7 @@ double chinchilla_value(const void *objective_data, const double *theta, double 
             const double x = data->x[i], y = data->y[i];
             for (int j = 0; j < P; j++)
                 for (int k = 0; k <= j; k++)
-                    second[j * P + k] += (inside - pull) * slope[j] * slope[k];
+                    second[j * P + k] += ((pull == r) - pull) * slope[j] * slope[k];
             second[E_TERM * P + E_TERM] += pull * slope[E_TERM];
             second[A_TERM * P + A_TERM] += pull * slope[A_TERM];
             second[B_TERM * P + B_TERM] += pull * slope[B_TERM];
@@ -175,53 +176,65 @@ static int double_compare(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Which parameters the table leaves open, by the standard errors of a linear model around the minimum: covariance =
- * noise^2 (J^T J)^-1 with J the gradients of the residuals. A, B and E are open when they are not known to a factor of
- * e, an exponent when it is not known to its own size; all of them when they take part in a flat direction. The noise
- * comes from the median of the residuals, without those P that a fit can make zero. */
-static int find_undetermined(const struct chinchilla_data *data, const double *theta, unsigned *undetermined) {
-    const size_t count = data->count;
-    double slope[P], information[P * P] = {0}, values[P], vectors[P * P];
-    double *sizes = calloc(count, sizeof *sizes); /* of the residuals */
-    gsl_eigen_symmv_workspace *workspace = gsl_eigen_symmv_alloc(P);
-    int status = -1;
-    if (sizes && workspace) {
-        for (size_t i = 0; i < count; i++) {
-            sizes[i] = fabs(residual(data, theta, exp(theta[E_TERM]), i, slope));
-            for (int j = 0; j < P; j++)
-                for (int k = 0; k < P; k++)
-                    information[j * P + k] += slope[j] * slope[k];
-        }
-        qsort(sizes, count, sizeof *sizes, double_compare);
-        const double noise = sizes[P + (count - P) / 2] / 0.6745; /* of a normal distribution with that median */
-
-        gsl_matrix_view matrix = gsl_matrix_view_array(information, P, P), axes = gsl_matrix_view_array(vectors, P, P);
-        gsl_vector_view lengths = gsl_vector_view_array(values, P);
-        gsl_eigen_symmv(&matrix.matrix, &lengths.vector, &axes.matrix, workspace);
-        gsl_eigen_symmv_sort(&lengths.vector, &axes.matrix, GSL_EIGEN_SORT_VAL_DESC);
-
-        double variances[P] = {0};
-        *undetermined = 0;
-        for (int k = 0; k < P; k++) {
-            double step[P]; /* the eigenvector in ln E, ln A, ln B, alpha, beta */
-            for (int j = 0; j < P; j++)
-                step[j] = vectors[j * P + k];
-            step[ALPHA] /= data->x_deviation;
-            step[BETA] /= data->y_deviation;
-            step[A_TERM] += step[ALPHA] * data->x_mean;
-            step[B_TERM] += step[BETA] * data->y_mean;
-            for (int j = 0; j < P; j++) {
-                if (values[k] > FLAT * values[0])
-                    variances[j] += step[j] * step[j] * noise * noise / values[k];
-                else if (fabs(step[j]) > 1e-6)
-                    *undetermined |= 1U << j;
-            }
-        }
-        const double limits[P] = {1, 1, 1, theta[ALPHA] / data->x_deviation, theta[BETA] / data->y_deviation};
+/* Sums the information J^T J [P, P] of the table at theta, J being the gradients of the residuals, and returns the
+ * deviation of the residuals: from their median, so that outliers do not count, without those P that a fit can make
+ * zero. sizes [count] is overwritten. */
+static double information_sum(const struct chinchilla_data *data, const double *theta, double *sizes,
+                              double *information) {
+    double slope[P];
+    memset(information, 0, P * P * sizeof *information);
+    for (size_t i = 0; i < data->count; i++) {
+        sizes[i] = fabs(residual(data, theta, exp(theta[E_TERM]), i, slope));
         for (int j = 0; j < P; j++)
-            if (sqrt(variances[j]) > fabs(limits[j]))
-                *undetermined |= 1U << j;
-        status = 0;
+            for (int k = 0; k < P; k++)
+                information[j * P + k] += slope[j] * slope[k];
+    }
+    qsort(sizes, data->count, sizeof *sizes, double_compare);
+    return sizes[P + (data->count - P) / 2] / 0.6745; /* median to deviation, normal distribution */
+}
+
+/* Which parameters the table leaves open, by the standard errors of the law made linear around the minimum, covariance
+ * = noise^2 (J^T J)^-1: A, B and E when they are not known to a factor of e, an exponent when it is not known to its
+ * own size, and all that take part in a flat direction. */
+static unsigned open_parameters(const struct chinchilla_data *data, const double *theta, double *information,
+                                double noise, gsl_eigen_symmv_workspace *workspace) {
+    double values[P], vectors[P * P], variances[P] = {0};
+    unsigned open = 0;
+    gsl_matrix_view matrix = gsl_matrix_view_array(information, P, P), axes = gsl_matrix_view_array(vectors, P, P);
+    gsl_vector_view lengths = gsl_vector_view_array(values, P);
+    gsl_eigen_symmv(&matrix.matrix, &lengths.vector, &axes.matrix, workspace);
+    gsl_eigen_symmv_sort(&lengths.vector, &axes.matrix, GSL_EIGEN_SORT_VAL_DESC);
+
+    for (int k = 0; k < P; k++) {
+        double step[P]; /* the eigenvector in ln E, ln A, ln B, alpha, beta */
+        for (int j = 0; j < P; j++)
+            step[j] = vectors[j * P + k];
+        step[ALPHA] /= data->x_deviation;
+        step[BETA] /= data->y_deviation;
+        step[A_TERM] += step[ALPHA] * data->x_mean;
+        step[B_TERM] += step[BETA] * data->y_mean;
+        for (int j = 0; j < P; j++) {
+            if (values[k] > FLAT * values[0])
+                variances[j] += step[j] * step[j] * noise * noise / values[k];
+            else if (fabs(step[j]) > 1e-6)
+                open |= 1U << j;
+        }
+    }
+    const double limits[P] = {1, 1, 1, theta[ALPHA] / data->x_deviation, theta[BETA] / data->y_deviation};
+    for (int j = 0; j < P; j++)
+        if (sqrt(variances[j]) > fabs(limits[j]))
+            open |= 1U << j;
+    return open;
+}
+
+static int find_undetermined(const struct chinchilla_data *data, const double *theta, unsigned *undetermined) {
+    double information[P * P];
+    double *sizes = calloc(data->count, sizeof *sizes);
+    gsl_eigen_symmv_workspace *workspace = gsl_eigen_symmv_alloc(P);
+    const int status = sizes && workspace ? 0 : -1;
+    if (status == 0) {
+        const double noise = information_sum(data, theta, sizes, information);
+        *undetermined = open_parameters(data, theta, information, noise, workspace);
     }
     gsl_eigen_symmv_free(workspace);
     free(sizes);
@@ -255,9 +268,11 @@ static int fit_choose(const struct loss_table *table, const struct chinchilla_da
     fit->A = exp(theta[A_TERM] + fit->alpha * data->x_mean + data->z_mean);
     fit->B = exp(theta[B_TERM] + fit->beta * data->y_mean + data->z_mean);
     fit->r2 = r_squared(table, fit);
-    if (!isfinite(fit->A) || !isfinite(fit->B) || !isfinite(fit->r2))
+    if (!isfinite(fit->A) || !isfinite(fit->B))
         return error_set(error, ERROR_INPUT, "Chinchilla fit: %s grows without bound; the losses follow no power of %s",
                          isfinite(fit->A) ? "beta" : "alpha", isfinite(fit->A) ? "D" : "N");
+    if (!isfinite(fit->r2))
+        return error_set(error, ERROR_INPUT, "Chinchilla fit: the losses are too large to square");
     /* Where the law fits exactly, objectives are rounding: residuals of 1e-8 are as good as none. */
     const double same = fit->objective * (1 + SAME_MINIMUM) + (double)table->count * 1e-16;
     for (int s = 0; s < STARTS; s++)

@@ -9,7 +9,7 @@
 enum {
     LBFGS_ITERATIONS = 50, /* Newton is faster from there on */
     LBFGS_MEMORY = 8,
-    NEWTON_ITERATIONS = 300,
+    NEWTON_ITERATIONS = 200, /* well-posed fits take 10 to 150; more would only follow an endless valley */
 };
 
 /* Damping is in units of the largest curvature. */

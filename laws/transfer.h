@@ -27,10 +27,12 @@ struct transfer_score {
 /* Loss at d by linear interpolation against ln tokens. Fails when d lies outside the curve. */
 int curve_loss_at(const struct loss_curve *curve, double d, double *loss, struct error *error);
 
-/* Tokens at which the curve first reaches loss (<=), interpolated the same way between evaluations; false: never. */
+/* Tokens at which the curve first reaches loss (<=), interpolated the same way between evaluations; a curve that is
+ * there at its first evaluation counts from that one. false: never. */
 bool curve_first_reach(const struct loss_curve *curve, double loss, double *tokens);
 
-/* Fails when the monolingual curve does not hold d, or a curve is empty. */
+/* Fails when the monolingual curve does not hold d, a curve is empty, or has tokens that do not ascend or losses that
+ * are not finite. */
 int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
                  struct transfer_score *score, struct error *error);
 
