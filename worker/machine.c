@@ -56,7 +56,8 @@ void machine_find(MPI_Comm comm, struct machine *machine) {
     machine->cores_here = CPU_COUNT(&all);
     machine->cores = CPU_COUNT(&mine.cores);
     machine->threads = threads_of(places, node_ranks, node_rank);
-    omp_set_num_threads(machine->threads);
+    /* What the coordinator computes, it computes while the workers wait. */
+    omp_set_num_threads(mine.trains ? machine->threads : machine->cores);
     free(places);
 
     const int first = node_rank == 0;
