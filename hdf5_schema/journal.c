@@ -177,11 +177,11 @@ int journal_add_seen(struct journal *journal, const struct language_tokens *seen
 /* The mark goes into the file behind what is on disk by now; it needs no sync itself: without it, a crash finds a
  * longer tail. */
 static int write_synced_mark(struct journal *journal) {
-    uint8_t *bytes = record_begin(journal, 8);
-    if (!bytes)
+    uint8_t *mark = reserve(journal, MARK_SIZE);
+    if (!mark)
         return -1;
-    schema_put(bytes, journal->written, 8);
-    record_end(journal, RECORD_SYNCED, 8);
+    mark_make(journal->written, mark);
+    journal->used += MARK_SIZE;
     if (write_buffer(journal) != 0)
         return -1;
     journal->synced = journal->written;
@@ -234,11 +234,22 @@ static struct journal *journal_begin(const char *path, struct error *error) {
     return journal;
 }
 
+/* A journal that ends in a mark was closed in peace: nothing of it waits for a sync. */
+static bool ends_in_mark(const struct journal *journal) {
+    uint8_t mark[MARK_SIZE], end[MARK_SIZE];
+    if (journal->written < MARK_SIZE)
+        return false;
+    const uint64_t offset = journal->written - MARK_SIZE;
+    mark_make(offset, mark);
+    return pread(journal->descriptor, end, MARK_SIZE, (off_t)offset) == MARK_SIZE && memcmp(mark, end, MARK_SIZE) == 0;
+}
+
 static int open_file(struct journal *journal, uint64_t size, struct error *error) {
-    journal->descriptor = open(journal->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    journal->descriptor = open(journal->path, O_RDWR | O_APPEND | O_CLOEXEC);
     if (journal->descriptor < 0)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be opened to append to", journal->path);
     journal->written = size;
+    journal->synced = ends_in_mark(journal) ? size : 0;
     return 0;
 }
 

@@ -27,6 +27,11 @@ enum record_kind {
 /* Fills the header of a record whose payload stands behind it already. */
 void record_seal(uint8_t *record, enum record_kind kind, size_t payload_size);
 
+/* The mark that says that all before offset is on disk. It holds its own offset, so that data of the user cannot be
+ * taken for one. */
+enum { MARK_SIZE = RECORD_HEADER_SIZE + 8 };
+void mark_make(uint64_t offset, uint8_t mark[MARK_SIZE]);
+
 /* Reads the size bytes of a journal into *data. *intact tells where the tail begins that a crash tore, size when there
  * is none. */
 int journal_parse(const char *path, const uint8_t *bytes, size_t size, struct study_data *data, size_t *intact,

@@ -49,15 +49,18 @@ static bool read_record(const struct reader *reader, size_t offset, struct recor
     return true;
 }
 
-/* Is anything behind offset known to have been synced? Such a record holds its own offset, so that data of the user
- * cannot be taken for one. */
+void mark_make(uint64_t offset, uint8_t mark[MARK_SIZE]) {
+    schema_put(mark + RECORD_HEADER_SIZE, offset, 8);
+    record_seal(mark, RECORD_SYNCED, 8);
+}
+
+/* Is anything behind offset known to have been synced? */
 static bool synced_behind(const struct reader *reader, size_t offset) {
-    uint8_t wanted[RECORD_HEADER_SIZE + 8];
+    uint8_t wanted[MARK_SIZE];
     for (size_t at = offset + 1; at + sizeof wanted <= reader->size; at++) {
         if (reader->bytes[at + 8] != 8 || reader->bytes[at + 12] != RECORD_SYNCED) /* its size and kind */
             continue;
-        schema_put(wanted + RECORD_HEADER_SIZE, at, 8);
-        record_seal(wanted, RECORD_SYNCED, 8);
+        mark_make(at, wanted);
         if (memcmp(wanted, reader->bytes + at, sizeof wanted) == 0)
             return true;
     }

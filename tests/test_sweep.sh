@@ -70,7 +70,8 @@ run 2 ranks2
 [ $? -eq 2 ] && grep -q 'without its journal' "$folder/log"
 ok $? "an archive without its journal is not overwritten"
 
-sed 's/learning_rate: .*/learning_rate: 1e30/' "$folder/sweeps/saved.yaml" >"$folder/sweeps/tiny.yaml"
+# Ten times the learning rate times the weight decay: weights grow ninefold at each step.
+sed 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$folder/sweeps/saved.yaml" >"$folder/sweeps/tiny.yaml"
 run 3 broken
 [ $? -eq 1 ] && grep -q 'not finite at step' "$folder/log" && grep -q 'runs failed' "$folder/log"
 ok $? "runs that break down are told with their cause, exit code 1"
