@@ -142,9 +142,7 @@ static void gradients_agree_with_differences(float dropout) {
 
     double loss;
     model_gradient(model, tokens, 3, 1.0F, 7, 2, &loss);
-    float *gradient = calloc(parameters, sizeof *gradient);
-    assert_non_null(gradient);
-    memcpy(gradient, model_gradients(model), parameters * sizeof *gradient);
+    const float *gradient = model_gradients(model); /* calls with scale 0 add nothing to it */
 
     size_t first = 0;
     for (size_t group = 0; group < sizeof sizes / sizeof *sizes; first += sizes[group++]) {
@@ -166,7 +164,6 @@ static void gradients_agree_with_differences(float dropout) {
             fail_msg("group %zu: relative difference %g", group, sqrt(difference / norm));
     }
     assert_int_equal(first, parameters);
-    free(gradient);
     free(tokens);
     model_destroy(model);
 }
