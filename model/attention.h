@@ -87,7 +87,7 @@ static void scores_multiply(const struct head *head, float *scores, const float 
         const size_t seen = j > first ? (j - first) / TILE_ROWS * TILE_ROWS : 0;
         for (size_t r = seen; r < rows; r += TILE_ROWS)
             tile_product(block + r * BLOCK_DEPTH, BLOCK_DEPTH, tiles + r * BLOCK_DEPTH, TILE_OF_ROWS,
-                         panels + j * head->size, head->size, false);
+                         panels + j * head->size, head->size, false, block + r * BLOCK_DEPTH);
     }
 }
 
@@ -112,7 +112,8 @@ static void scores_apply(const struct head *head, float *out, const float *score
             const size_t block_rows = smaller(head->sequence - j, BLOCK_DEPTH);
             for (size_t e = 0; e < head->size; e += TILE_COLUMNS)
                 tile_product_cut(row + e, head->stride, rows - r, head->size - e, block, TILE_OF_ROWS,
-                                 head->down + j * columns + e * block_rows, smaller(seen - j, BLOCK_DEPTH), j > 0);
+                                 head->down + j * columns + e * block_rows, smaller(seen - j, BLOCK_DEPTH), j > 0,
+                                 row + e);
         }
     }
 }
@@ -187,9 +188,11 @@ static void scores_apply_transposed(const struct head *head, float *dx, const fl
             const size_t r = j > first ? j - first : 0; /* the first row that sees key j */
             tiles_pack_transposed(tile, 1, scores + block * ATTENTION_ROWS + r * BLOCK_DEPTH + j - block, BLOCK_DEPTH,
                                   block_end - j, rows - r);
+            float *row = dx + head->offset + j * head->stride;
             for (size_t e = 0; e < head->size; e += TILE_COLUMNS)
-                tile_product_cut(dx + head->offset + j * head->stride + e, head->stride, block_end - j, head->size - e,
-                                 tile[0], TILE_OF_STEPS, panels + e * rows + r * TILE_COLUMNS, rows - r, first > j);
+                tile_product_cut(row + e, head->stride, block_end - j, head->size - e, tile[0], TILE_OF_STEPS,
+                                 panels + e * rows + r * TILE_COLUMNS, rows - r, first > j,
+                                 row + TILE_ROWS * head->stride + e);
         }
     }
 }

@@ -24,7 +24,8 @@
 #include <stdint.h>
 
 /* Chooses the kernels. Fails when SWEEP_ISA names a set that is unknown or that the processor does not have. Called
- * once before any model is made; without the call model_create chooses as well. */
+ * once before any model is made; without the call model_create chooses as well. A model keeps the kernels that it was
+ * made with. */
 int kernels_choose(struct error *error);
 
 /* Name of the chosen instruction set: "portable", "avx2", "avx512". */

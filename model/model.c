@@ -208,9 +208,9 @@ int model_create(struct model **model, const struct model_setup *setup, struct e
     made->kernels = kernels;
     made->parameters = model_parameters(&setup->shape);
     made->drop_key = random_u64(setup->seed, 0, 1);
-    memset(made->gradient, 0, made->parameters * sizeof *made->gradient);
-    memset(made->mean, 0, made->parameters * sizeof *made->mean);
-    memset(made->variance, 0, made->parameters * sizeof *made->variance);
+#pragma omp parallel for /* by the threads that will work on them: memory lies near who touches it first */
+    for (size_t i = 0; i < made->parameters; i++)
+        made->gradient[i] = made->mean[i] = made->variance[i] = 0;
     weights_initialize(made, random_u64(setup->seed, 0, 0));
     angles_initialize(made);
     *model = made;

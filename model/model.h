@@ -1,14 +1,20 @@
 /* The transformer of the study, its training step and its loss. Pure computation on token arrays.
  *
- * Decoder only: tied input and output embedding [V, d], no biases, rotary positions, one norm scale a layer, a final
- * norm without parameters, a parallel block x <- x + Attention(norm(x)) + FFN(norm(x)) with a gated feed-forward, and
- * dropout on the embedding and on what each block adds. (arXiv 2510.22037v2, table B.3: parameters are
- * V d + layers (4 d heads kv + 3 d ffw + d).)
+ * Decoder only: tied input and output embedding [V, d], no biases, one norm scale a layer, a parallel block
+ * x <- x + Attention(norm(x)) + FFN(norm(x)), a final norm without parameters, and dropout on the embedding and on what
+ * each block adds. (arXiv 2510.22037v2, table B.3: parameters are V d + layers (4 d heads kv + 3 d ffw + d).) Where the
+ * paper is silent:
+ *   norm       RMS norm, epsilon 1e-6
+ *   positions  rotary, base 10 000, elements i and i + h/2 of a head are turned together
+ *   FFN        (silu(n G) * (n U)) D
+ *   weights    start normal with deviation 0.02, output and down 0.02 / sqrt(2 layers); norm scales start at 1
  *
  *   model_create -> { model_gradient (once a micro-batch) -> model_update }* -> model_losses -> model_destroy
  *
  * A model owns everything it needs in one block, allocated by model_create and never grown; model_memory_bytes says
- * before how large it is. OpenMP threads: as many as omp_get_max_threads() says. Results do not depend on them. */
+ * before how large it is. OpenMP threads: as many as omp_get_max_threads() says when the model is made; a few megabytes
+ * of the block belong to each. Results are the same bits for any number of threads and any instruction set
+ * (kernels.h says how). Tokens given to a model must be below V. */
 #ifndef SWEEP_MODEL_MODEL_H
 #define SWEEP_MODEL_MODEL_H
 
@@ -21,7 +27,7 @@ struct model_shape {
     uint32_t layers;
     uint32_t width; /* d, "embed" in the published table */
     uint32_t heads;
-    uint32_t head_size;    /* kv, even; heads * kv may differ from d */
+    uint32_t head_size;    /* kv, even, at most 256; heads * kv may differ from d */
     uint32_t feed_forward; /* ffw: columns of each of the three matrices */
     uint32_t vocabulary;   /* V, 1 to 65 536: tokens are 16 bits */
 };
@@ -38,7 +44,7 @@ struct model_setup {
 struct model_optimizer {
     float learning_rate;
     float beta1, beta2, epsilon;
-    float weight_decay; /* decoupled, on matrices, not on norm scales */
+    float weight_decay; /* decoupled, on matrices (the embedding is one), not on norm scales */
     float clip;         /* largest global norm of the gradient; 0: no clipping */
 };
 
@@ -51,7 +57,7 @@ uint64_t model_parameters(const struct model_shape *shape);
  * + 6 layers heads kv T. */
 double model_flops_per_token(const struct model_shape *shape, uint32_t sequence);
 
-/* Bytes that model_create allocates for this setup. */
+/* Bytes that model_create allocates for this setup, with the threads of omp_get_max_threads(); 0: impossible setup. */
 size_t model_memory_bytes(const struct model_setup *setup);
 
 /* Allocates and initializes a model. Fails on impossible shapes and when memory is short. */
@@ -60,8 +66,8 @@ void model_destroy(struct model *model);
 
 /* Adds to the gradient that of scale * sum over the count * T predictions of the cross entropy (nats), with dropout.
  * tokens: [count, T + 1], row i holds a sequence and, behind it, its last target; count <= B. step and
- * first_sequence (its place in the whole batch) select the dropout masks, so cutting a batch into other micro-batches
- * drops the same elements. *loss receives the plain sum of the cross entropies (nats). */
+ * first_sequence (place of row 0 in the whole batch) select the dropout masks, so cutting a batch into other
+ * micro-batches drops the same elements. *loss receives the plain sum of the cross entropies (nats). */
 void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count, float scale, uint64_t step,
                     uint32_t first_sequence, double *loss);
 

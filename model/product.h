@@ -29,27 +29,33 @@ static inline size_t smaller(size_t x, size_t y) {
 }
 
 /* C [TILE_ROWS, TILE_COLUMNS], with stride, (+)= left tile times right panel. Element (i, p) of the left tile lies at
- * i * row + p * step: constants wherever this is inlined. */
+ * i * row + p * step: constants wherever this is inlined. Meanwhile the next C, with the same stride, is brought near,
+ * a row every 8 steps: all at once would keep the loads of the panel waiting. */
 __attribute__((always_inline)) static inline void tile_multiply(float *c, size_t stride, const float *left, size_t row,
                                                                 size_t step, const float *panel, size_t depth,
-                                                                bool accumulate) {
+                                                                bool accumulate, const float *next) {
     vector sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 16
     for (size_t i = 0; i < TILE_ROWS; i++)
 #pragma GCC unroll 2
         for (size_t j = 0; j < TILE_VECTORS; j++)
             sum[i][j] = accumulate ? vector_load(c + i * stride + j * LANES) : vector_zero();
-    for (size_t p = 0; p < depth; p++) {
-        vector right[TILE_VECTORS];
-#pragma GCC unroll 2
+    for (size_t first = 0, next_row = 0; first < depth; first += 8, next_row++) {
         for (size_t j = 0; j < TILE_VECTORS; j++)
-            right[j] = vector_load(panel + p * TILE_COLUMNS + j * LANES);
-#pragma GCC unroll 16
-        for (size_t i = 0; i < TILE_ROWS; i++) {
-            const vector x = vector_all(left[i * row + p * step]);
+            __builtin_prefetch(next + smaller(next_row, TILE_ROWS - 1) * stride + j * LANES, 1);
+        const size_t end = smaller(first + 8, depth);
+        for (size_t p = first; p < end; p++) {
+            vector right[TILE_VECTORS];
 #pragma GCC unroll 2
             for (size_t j = 0; j < TILE_VECTORS; j++)
-                sum[i][j] = vector_multiply_add(x, right[j], sum[i][j]);
+                right[j] = vector_load(panel + p * TILE_COLUMNS + j * LANES);
+#pragma GCC unroll 16
+            for (size_t i = 0; i < TILE_ROWS; i++) {
+                const vector x = vector_all(left[i * row + p * step]);
+#pragma GCC unroll 2
+                for (size_t j = 0; j < TILE_VECTORS; j++)
+                    sum[i][j] = vector_multiply_add(x, right[j], sum[i][j]);
+            }
         }
     }
 #pragma GCC unroll 16
@@ -62,18 +68,19 @@ __attribute__((always_inline)) static inline void tile_multiply(float *c, size_t
 enum tile_layout { TILE_OF_ROWS, TILE_OF_STEPS };
 
 static void tile_product(float *c, size_t stride, const float *left, enum tile_layout layout, const float *panel,
-                         size_t depth, bool accumulate) {
+                         size_t depth, bool accumulate, const float *next) {
     if (layout == TILE_OF_ROWS)
-        tile_multiply(c, stride, left, BLOCK_DEPTH, 1, panel, depth, accumulate);
+        tile_multiply(c, stride, left, BLOCK_DEPTH, 1, panel, depth, accumulate, next);
     else
-        tile_multiply(c, stride, left, 1, TILE_STEP, panel, depth, accumulate);
+        tile_multiply(c, stride, left, 1, TILE_STEP, panel, depth, accumulate, next);
 }
 
-/* The same where only the first rows and columns of the tile are wanted: through a whole tile beside C. */
+/* The same where only the first rows and columns of the tile may be wanted: through a whole tile beside C then. */
 static void tile_product_cut(float *c, size_t stride, size_t rows, size_t columns, const float *left,
-                             enum tile_layout layout, const float *panel, size_t depth, bool accumulate) {
+                             enum tile_layout layout, const float *panel, size_t depth, bool accumulate,
+                             const float *next) {
     if (rows >= TILE_ROWS && columns >= TILE_COLUMNS) {
-        tile_product(c, stride, left, layout, panel, depth, accumulate);
+        tile_product(c, stride, left, layout, panel, depth, accumulate, next);
         return;
     }
     float whole[TILE_ROWS * TILE_COLUMNS] = {0};
@@ -81,7 +88,7 @@ static void tile_product_cut(float *c, size_t stride, size_t rows, size_t column
     columns = smaller(columns, TILE_COLUMNS);
     for (size_t i = 0; accumulate && i < rows; i++)
         memcpy(whole + i * TILE_COLUMNS, c + i * stride, columns * sizeof *c);
-    tile_product(whole, TILE_COLUMNS, left, layout, panel, depth, accumulate);
+    tile_product(whole, TILE_COLUMNS, left, layout, panel, depth, accumulate, whole);
     for (size_t i = 0; i < rows; i++)
         memcpy(c + i * stride, whole + i * TILE_COLUMNS, columns * sizeof *c);
 }
@@ -153,13 +160,6 @@ static size_t parts(size_t size, size_t part) {
     return (size + part - 1) / part;
 }
 
-/* Brings the C of a tile near before its sums are due. */
-static inline void tile_prefetch(const float *c, size_t stride, size_t rows) {
-    for (size_t i = 0; i < smaller(rows, TILE_ROWS); i++)
-        for (size_t j = 0; j < TILE_VECTORS; j++)
-            __builtin_prefetch(c + i * stride + j * LANES, 1);
-}
-
 /* What all units of one block of the right operand have in common. */
 struct product {
     float *c;
@@ -186,12 +186,11 @@ static void unit_product(const struct product *product, size_t row, size_t first
         for (size_t i = 0; i < tiles; i++) {
             const size_t column = product->column + j * TILE_COLUMNS;
             float *c = product->c + (row + i * TILE_ROWS) * columns + column;
-            if (i + 1 < tiles)
-                tile_prefetch(c + TILE_ROWS * columns, columns, rows - (i + 1) * TILE_ROWS);
-            else if (j + 1 < panels)
-                tile_prefetch(product->c + row * columns + column + TILE_COLUMNS, columns, rows);
+            const float *next = i + 1 < tiles    ? c + TILE_ROWS * columns
+                                : j + 1 < panels ? product->c + row * columns + column + TILE_COLUMNS
+                                                 : c;
             tile_product_cut(c, columns, rows - i * TILE_ROWS, columns - column, left[i], layout,
-                             product->panels + j * TILE_COLUMNS * depth, depth, product->accumulate);
+                             product->panels + j * TILE_COLUMNS * depth, depth, product->accumulate, next);
         }
 }
 
