@@ -5,30 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_message(struct error *error, enum error_code code, const char *format, va_list arguments) {
+void error_set_message(struct error *error, enum error_code code, const char *format, ...) {
+    if (!error)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
     error->code = code;
     vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
 }
 
-int error_set(struct error *error, enum error_code code, const char *format, ...) {
-    if (error) {
-        va_list arguments;
-        va_start(arguments, format);
-        set_message(error, code, format, arguments);
-        va_end(arguments);
-    }
-    return -1;
-}
-
-int error_set_errno(struct error *error, enum error_code code, const char *format, ...) {
+void error_set_message_errno(struct error *error, enum error_code code, const char *format, ...) {
     const int reason = errno;
-    if (error) {
-        va_list arguments;
-        va_start(arguments, format);
-        set_message(error, code, format, arguments);
-        va_end(arguments);
-        const size_t used = strlen(error->message);
-        snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(reason));
-    }
-    return -1;
+    if (!error)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    error->code = code;
+    const int written = vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    if (written >= 0 && (size_t)written < sizeof error->message)
+        snprintf(error->message + written, sizeof error->message - (size_t)written, ": %s", strerror(reason));
 }

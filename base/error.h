@@ -21,11 +21,18 @@ struct error {
     char message[1024];
 };
 
-/* Sets code and message (printf style, cut at the size of the buffer); returns -1 so that it can be returned. */
-int error_set(struct error *error, enum error_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets code and message (printf style, cut at the size of the buffer); is -1, so that it can be returned.
+ * error_set_errno puts ": <reason of errno>" behind the message. Macros, so that static analysers see that they are
+ * never 0. */
+#define error_set(...)       (error_set_message(__VA_ARGS__), error_minus_one())
+#define error_set_errno(...) (error_set_message_errno(__VA_ARGS__), error_minus_one())
 
-/* The same, with "<reason of errno>" behind the message. */
-int error_set_errno(struct error *error, enum error_code code, const char *format, ...)
+void error_set_message(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void error_set_message_errno(struct error *error, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static inline int error_minus_one(void) {
+    return -1;
+}
 
 #endif

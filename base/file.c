@@ -39,33 +39,32 @@ int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct
         return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
     char *buffer = NULL;
     size_t used = 0, room = 0;
-    int result = 0;
-    for (;;) {
+    bool failed = false, ended = false;
+    while (!failed && !ended) {
         if (used == room) {
             room = room ? 2 * room : 65536;
             char *larger = realloc(buffer, room + 1);
             if (!larger) {
-                result = error_set(error, ERROR_FAILED, "%s: no memory for %zu bytes", path, room);
+                error_set(error, ERROR_FAILED, "%s: no memory for %zu bytes", path, room);
+                failed = true;
                 break;
             }
             buffer = larger;
         }
-        const size_t got = fread(buffer + used, 1, room - used, file);
-        used += got;
-        if (used > limit) {
-            result = error_set(error, ERROR_INPUT, "%s: larger than the %zu bytes allowed here", path, limit);
-            break;
-        }
-        if (got == 0) {
-            if (ferror(file))
-                result = error_set_errno(error, ERROR_FAILED, "%s: cannot be read", path);
-            break;
+        used += fread(buffer + used, 1, room - used, file);
+        ended = feof(file) != 0;
+        if (ferror(file)) {
+            error_set_errno(error, ERROR_FAILED, "%s: cannot be read", path);
+            failed = true;
+        } else if (used > limit) {
+            error_set(error, ERROR_INPUT, "%s: larger than the %zu bytes allowed here", path, limit);
+            failed = true;
         }
     }
     fclose(file);
-    if (result != 0) {
+    if (failed) {
         free(buffer);
-        return result;
+        return -1;
     }
     buffer[used] = '\0';
     *bytes = buffer;

@@ -163,7 +163,7 @@ static int give_runs(struct coordinator *coordinator, struct crew *crew, struct 
 static int receive(struct crew *crew, MPI_Status *status, size_t item_size, uint32_t *count, struct error *error) {
     int bytes = 0;
     MPI_Get_count(status, MPI_BYTE, &bytes);
-    if (bytes < 0 || (size_t)bytes % item_size != 0)
+    if (bytes <= 0 || (size_t)bytes % item_size != 0)
         return error_set(error, ERROR_FAILED, "rank %d sent a message of %d bytes; do all ranks run the same sweep?",
                          status->MPI_SOURCE, bytes);
     if ((size_t)bytes > crew->room) {

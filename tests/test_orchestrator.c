@@ -152,7 +152,7 @@ static struct made_study *make_study(void) {
                                  .reference_tokens = 4.5 * STEP_TOKENS};
     made->data = (struct study_data){.runs = made->runs, .outcomes = made->outcomes, .losses = made->losses};
     for (int i = 0; i < SIZES; i++) {
-        add_run(made, "monolingual", sizes[i].name, (uint64_t)(1000 << 2 * i), "aa", NULL);
+        add_run(made, "monolingual", sizes[i].name, UINT64_C(1000) << 2 * i, "aa", NULL);
         add_losses(made, (uint32_t)i, "aa", 1);
     }
     add_run(made, "monolingual", "s", 1000, "bb", NULL);

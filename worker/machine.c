@@ -43,8 +43,10 @@ void machine_find(MPI_Comm comm, struct machine *machine) {
     if (sched_getaffinity(0, sizeof mine.cores, &mine.cores) != 0)
         CPU_SET(0, &mine.cores);
     struct place *places = calloc((size_t)node_ranks, sizeof *places);
-    if (!places)
+    if (!places) {
         MPI_Abort(comm, EXIT_FAILURE); /* no memory for a few hundred bytes: nothing can work */
+        return;
+    }
     MPI_Allgather(&mine, sizeof mine, MPI_BYTE, places, sizeof mine, MPI_BYTE, node);
 
     cpu_set_t all;
