@@ -73,7 +73,7 @@ build/sanitize/test_%: build/sanitize/tests/test_%.c.o $(call LINKED,sanitize)
 	$(Q)$(CXX) -fopenmp $(SANITIZE) -o $@ $^ $(LIBRARIES) -lcmocka
 
 test: packages  ## build and run every test; ends with "N passed, N failed"
-	@$(MAKE) --no-print-directory -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
+	@$(MAKE) -s -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
 	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
 
 lint:  ## formatting, clang-tidy and cppcheck
@@ -83,7 +83,7 @@ format:  ## lay out the sources with clang-format
 	clang-format -i $(shell git ls-files '*.c' '*.h' '*.cc')
 
 demo: packages  ## real text to a transfer matrix, in at most 10 minutes
-	@$(MAKE) --no-print-directory -j2 $(PROGRAM)
+	@$(MAKE) -s -j2 $(PROGRAM)
 	@tools/demo.sh
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
@@ -96,5 +96,5 @@ install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 clean:  ## remove what was built (text, shards and archives stay)
 	rm -rf build bin
 
--include $(OBJECTS:.o=.d) $(OBJECTS:build/release/%.o=build/sanitize/%.d)
+-include $(shell find build -name "*.d" 2>/dev/null)
 .SECONDARY:
