@@ -147,10 +147,10 @@ static void say_machine(const struct machine *machines) {
     }
     char each[32];
     snprintf(each, sizeof each, fewest == most ? "%d" : "%d to %d", fewest, most);
-    fprintf(stderr, "%d rank%s on %d node%s: %s%d worker%s with %s thread%s each; kernels %s\n", machines[0].ranks,
+    fprintf(stderr, "%d rank%s on %d node%s: %s%d worker%s with %s thread%s%s; kernels %s\n", machines[0].ranks,
             machines[0].ranks == 1 ? "" : "s", machines[0].nodes, machines[0].nodes == 1 ? "" : "s",
             machines[0].ranks > 1 ? "1 coordinator, " : "", workers, workers == 1 ? "" : "s", each,
-            most == 1 ? "" : "s", machines[machines[0].ranks > 1].isa);
+            most == 1 ? "" : "s", workers == 1 ? "" : " each", machines[machines[0].ranks > 1].isa);
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     if (machines[0].nodes == 1 && threads > machines[0].cores_here)
         fprintf(stderr, "note: %d threads share %d cores of this node; fewer ranks would be as fast\n", threads,

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
 
@@ -66,7 +66,9 @@ static int unknown_command(int count, char **words, struct error *error) {
 /* A study file is told from a mistyped command by its ending or by being there. */
 static bool is_study_file(const char *word) {
     const char *dot = strrchr(word, '.');
-    return (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) || access(word, F_OK) == 0;
+    struct stat status;
+    return (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) ||
+           (stat(word, &status) == 0 && S_ISREG(status.st_mode));
 }
 
 static int run_words(int count, char **words, struct error *error) {
@@ -75,9 +77,8 @@ static int run_words(int count, char **words, struct error *error) {
         if (used > 0)
             return commands[i].run(&commands[i], count - used, words + used, error);
     }
-    for (int i = 0; i < count; i++)
-        if (words[i][0] != '-' && is_study_file(words[i]))
-            return command_run(&run_study, count, words, error);
+    if (words[0][0] == '-' || is_study_file(words[0]))
+        return command_run(&run_study, count, words, error);
     return unknown_command(count, words, error);
 }
 

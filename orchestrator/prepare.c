@@ -51,8 +51,12 @@ int prepare_text(const struct study *study, bool quiet, struct error *error) {
     bool missing = false;
     for (uint32_t l = 0; l < study->language_count && !missing; l++)
         missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
+    if (missing && !study->synthetic) {
+        const struct error reason = *error;
+        return error_set(error, reason.code, "%.800s; `sweep corpus fetch` gets some", reason.message);
+    }
     if (!study->synthetic)
-        return missing ? -1 : 0;
+        return 0;
     if (file_make_folder(study->text_folder, error) != 0)
         return -1;
     if (missing) {

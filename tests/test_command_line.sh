@@ -1,0 +1,65 @@
+#!/bin/bash
+# The command line: every mistake gets one line and exit status 2, help says how, an installed sweep works. TAP.
+set -u
+root=$PWD
+sweep=$PWD/bin/sweep
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+count=0
+ok() { # ok STATUS NAME: one test
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; sed 's/^/# /' "$folder/said"; fi
+}
+refused() { # refused TEXT WORDS...: exit status 2 and exactly one line, which holds TEXT
+    local text=$1
+    shift
+    "$sweep" "$@" >"$folder/said" 2>&1 </dev/null
+    [ $? -eq 2 ] && [ "$(wc -l <"$folder/said")" -eq 1 ] && grep -qF -- "$text" "$folder/said"
+    ok $? "refused: sweep $*"
+}
+helped() { # helped TEXT WORDS...: exit status 0 and a line that holds TEXT
+    local text=$1
+    shift
+    "$sweep" "$@" >"$folder/said" 2>&1 </dev/null && grep -qF -- "$text" "$folder/said"
+    ok $? "answered: sweep $*"
+}
+
+refused 'did you mean `sweep plan`?' plna sweeps/tiny.yaml
+refused 'did you mean `sweep corpus encode`?' corpus encod sweeps/tiny.yaml
+refused 'neither a command nor a study file' corpus
+refused 'neither a command nor a study file' nothing
+refused 'cannot be read: No such file' missing.yaml
+refused 'cannot be read: No such file' plan missing.yaml
+refused 'needs STUDY.yaml' plan
+refused 'unknown option --jsn' plan sweeps/tiny.yaml --jsn
+refused 'one argument too many' plan sweeps/tiny.yaml sweeps/demo.yaml
+refused 'unknown option --quite' sweeps/tiny.yaml --quite
+refused 'needs a whole number' scales --vocabulary many
+refused '--table is missing' export "$root/README.md"
+refused 'has no corpus.synthetic' corpus synthesize sweeps/demo.yaml
+helped 'usage: sweep plan STUDY.yaml' plan --help
+helped '--archive FILE' sweeps/tiny.yaml --help
+helped 'corpus fetch' --help
+helped 'usage: sweep corpus fetch' corpus fetch --help
+helped '34,17,25,2176,8704,128,2034422912' scales
+"$sweep" >"$folder/said" 2>&1
+[ $? -eq 2 ] && grep -q 'usage:' "$folder/said"
+ok $? "without words it says how"
+
+# Mistakes in a study file: all at once, with their places, and nothing is made.
+sed 's/batch: 8/batsh: 8/; s/width: 24/width: -3/' sweeps/tiny.yaml >"$folder/wrong.yaml"
+"$sweep" "$folder/wrong.yaml" >"$folder/said" 2>&1
+[ $? -eq 2 ] && grep -q "wrong.yaml:[0-9]*:[0-9]*: .*batsh.*did you mean 'batch'" "$folder/said" &&
+    grep -q 'wrong.yaml:[0-9]*:[0-9]*: .*-3' "$folder/said" && [ "$(ls "$folder")" = "$(printf 'said\nwrong.yaml')" ]
+ok $? "mistakes of a study file are told at once, before anything is made"
+mkdir "$folder/sweeps"
+sed '/synthetic:/,/families/d' sweeps/tiny.yaml >"$folder/sweeps/textless.yaml"
+"$sweep" "$folder/sweeps/textless.yaml" --archive "$folder/textless.h5" >"$folder/said" 2>&1
+[ $? -ne 0 ] && grep -q 'xa.jsonl' "$folder/said" && [ ! -e "$folder/textless.h5.journal" ]
+ok $? "missing text is told by the name of the file"
+
+make -s install PREFIX="$folder/prefix" >"$folder/said" 2>&1
+(cd "$folder" && PATH=$folder/prefix/bin:$PATH && sweep plan prefix/share/sweep/sweeps/bilingual.yaml &&
+    sweep corpus fetch --help) >"$folder/said" 2>&1 && grep -q '55 runs' "$folder/said"
+ok $? "an installed sweep plans the installed studies and finds the program that fetches text"
+echo "1..$count"
