@@ -151,10 +151,10 @@ static void monolingual_and_bilingual_runs_are_aligned(void **state) {
     struct run_spec *mono = malloc(sizeof *mono), *pair = malloc(sizeof *pair);
     assert_true(mono && pair);
     read_plan("sweeps/demo.yaml", &study, &plan);
-    plan_spec(&study, &plan, 0, 1, mono);
+    plan_spec(&study, &plan, 1, 1, mono); /* sizes are mini, small, large */
     plan_spec(&study, &plan, 12, 1, pair);
     assert_string_equal(study.groups[plan.runs[12].group].kind, "bilingual");
-    assert_int_equal(plan.runs[0].size, plan.runs[12].size);
+    assert_int_equal(plan.runs[1].size, plan.runs[12].size);
     assert_int_equal(mono->batch, pair->batch);
     assert_int_equal(mono->steps, pair->steps);
     assert_int_equal(mono->evaluation_steps, pair->evaluation_steps);
