@@ -52,7 +52,7 @@ static int tend(struct coordinator *coordinator, struct error *error) {
     if (coordinator->unpublished && now - coordinator->published >= PUBLISH_SECONDS &&
         now - coordinator->published >= 20 * coordinator->publish_seconds && publish(coordinator, error) != 0)
         return -1;
-    progress_show(coordinator->progress, false);
+    progress_show(coordinator->progress);
     return 0;
 }
 

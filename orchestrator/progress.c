@@ -1,5 +1,6 @@
 #include "orchestrator/progress.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,9 +61,11 @@ void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens) {
     progress->flops_left -= flops;
 }
 
-void progress_show(struct progress *progress, bool forced) {
+void progress_show(struct progress *progress) {
     const double now = progress_clock();
-    if (progress->quiet || (!forced && now - progress->shown < (progress->terminal ? 1 : 10)))
+    /* Lines that stay come ever more rarely: a log of days should not be a book of them. */
+    const double pause = progress->terminal ? 1 : fmin(fmax((now - progress->began) / 10, 10), 300);
+    if (progress->quiet || now - progress->shown < pause)
         return;
     progress->shown = now;
     const size_t *counts = progress->schedule->counts;

@@ -23,8 +23,9 @@ void progress_end(struct progress *progress);
 /* A run has seen so many tokens in all. */
 void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens);
 
-/* Shows where the study stands, at most every second on a terminal and every ten elsewhere, unless it is forced. */
-void progress_show(struct progress *progress, bool forced);
+/* Shows where the study stands: at most every second on a terminal, elsewhere every ten seconds and, as time passes,
+ * more rarely. */
+void progress_show(struct progress *progress);
 
 /* A line of its own above the redrawn one: printf style, without newline. */
 void progress_say(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
