@@ -24,6 +24,9 @@ ok $? "runs without mpirun"
 cp "$folder/log" "$folder/alone.log"
 grep -q 'transfer scores' "$folder/alone.log" && grep -q 'Chinchilla' "$folder/alone.log"
 ok $? "prints transfer scores and a Chinchilla fit"
+"$sweep" export "$folder/alone.h5" --table losses | awk -F, 'NR > 1 { key = $1 " " $5; if (!(key in first)) { first[key] = $7; n++ }
+    last[key] = $7 } END { for (key in first) if (last[key] >= first[key]) exit 1; exit n != 15 }'
+ok $? "the loss of every run on each of its test sets falls"
 for ranks in 1 2 3 5; do
     run $ranks "ranks$ranks"
     ok $? "runs on $ranks ranks"
