@@ -58,7 +58,7 @@ build/sanitize/%.cc.o: %.cc
 	$(Q)$(CXX) -std=c++17 $(COMMON) -O1 $(SANITIZE) $(INCLUDES) -c -o $@ $<
 
 # Instruction sets are switched on for kernel files only: the rest runs on any processor.
-ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 build/%/model/kernels_avx2.c.o:   KERNEL_FLAGS := -O3 -mavx2 -mfma
 build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 endif

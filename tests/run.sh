@@ -4,7 +4,7 @@
 # more failure; so does one without a plan. A skipped test is neither (cmocka calls it "not ok N # SKIP").
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-passed=0 failed=0
+passed=0 failed=0 skips=0
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
@@ -18,9 +18,9 @@ for program in "$@"; do
         echo "not ok - $program: exit $status after $((ok + bad + skipped)) of $plan tests" >>"$log"
         bad=$((bad + 1))
     fi
-    passed=$((passed + ok)) failed=$((failed + bad))
+    passed=$((passed + ok)) failed=$((failed + bad)) skips=$((skips + skipped))
     echo "$program: $ok passed, $bad failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
     [ "$bad" -eq 0 ] || tail -n 60 "$log"
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ "$skips" -eq 0 ] || echo ", $skips skipped")"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
