@@ -19,7 +19,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little-endian and mapped as it is");
 
 enum {
-    HEADER_SIZE_MAX = 16 << 20, /* 4096 layers, more than a model may have, take 11 MiB */
+    HEADER_SIZE_MAX = 16 << 20, /* the 4096 layers that a model may have take 13 MB */
     LAYER_TENSORS = 8,
     PARTS = 3,
     NAME_SIZE = 64,
@@ -238,6 +238,11 @@ static void mapped_close(struct mapped *mapped) {
     mapped->bytes = NULL;
 }
 
+/* Lets go of what was read, so that no second model stays in memory; the file gives it again when asked. */
+static void mapped_forget(const struct mapped *mapped) {
+    madvise(mapped->bytes, mapped->size, MADV_DONTNEED);
+}
+
 static int mapped_open(struct mapped *mapped, const char *path, struct error *error) {
     *mapped = (struct mapped){.path = path};
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not hold us up */
@@ -392,6 +397,7 @@ static int data_check(const struct mapped *mapped, texts read, const struct mode
     for (int part = 0; part < PARTS; part++) {
         char checksum[CHECKPOINT_IDENTITY_SIZE];
         checksum_write(checksum, mapped->data + part * size, size);
+        mapped_forget(mapped);
         if (strcmp(read[TEXT_CHECKSUM_WEIGHTS + part], checksum) != 0)
             return error_set(error, ERROR_INPUT, "%s: the data are damaged: %s is another", mapped->path,
                              text_names[TEXT_CHECKSUM_WEIGHTS + part]);
@@ -451,8 +457,10 @@ int model_load(struct model *model, const char *path, const char *identity, stru
         return -1;
     const int result = check_fits(model, path, identity, checkpoint, error);
     if (result == 0) {
-        for (int part = 0; part < PARTS; part++)
+        for (int part = 0; part < PARTS; part++) {
             memcpy(parts[part], mapped.data + part * size, size);
+            mapped_forget(&mapped);
+        }
         memset(model->gradient, 0, size);
         model->updates = checkpoint->updates;
     }

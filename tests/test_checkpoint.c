@@ -1,11 +1,14 @@
 /* model/checkpoint: every byte comes back, and what is damaged is refused. With a path as its argument this program
  * writes a checkpoint there, for tests/test_checkpoint_python.sh. */
+#include "base/checksum.h"
 #include "base/random.h"
 #include "model/checkpoint.h"
 #include "model/network.h"
 #include "tests/test.h"
 
 #include <dirent.h>
+#include <inttypes.h>
+#include <jansson.h>
 #include <omp.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -89,8 +92,11 @@ static void bytes_write(const char *path, const char *bytes, size_t size) {
 
 static void every_byte_comes_back(void **state) {
     const char *path = path_in(*state, "a.safetensors");
-    struct model *model = model_trained(), *again = model_made();
+    struct model *model = model_trained();
     save_or_fail(model, path);
+    omp_set_num_threads(3); /* another machine goes on */
+    struct model *again = model_made();
+    omp_set_num_threads(1);
     model_gradients(again)[3] = 1; /* is cleared */
     struct checkpoint found;
     struct error error;
@@ -210,6 +216,65 @@ static void wrong_headers_are_refused_with_the_reason(void **state) {
     header_edit(path, bytes, size, "\"embedding\":", "  \"embedding\" : "); /* JSON laid out by others is fine */
     struct checkpoint found;
     assert_int_equal(checkpoint_verify(path, &found, NULL), 0);
+    free(bytes);
+}
+
+/* Makes the checksum of the metadata right again: of all texts before it, each with zeros behind it. */
+static void metadata_forge(const char *path) {
+    size_t size;
+    char *bytes = bytes_of(path, &size), texts[32][CHECKPOINT_IDENTITY_SIZE] = {0}, checksum[32];
+    uint64_t header_size;
+    memcpy(&header_size, bytes, sizeof header_size);
+    json_t *header = json_loadb(bytes + 8, header_size, 0, NULL), *metadata = json_object_get(header, "__metadata__");
+    const char *name;
+    json_t *value;
+    size_t count = 0;
+    json_object_foreach(metadata, name, value) {
+        if (strcmp(name, "checksum_metadata") != 0)
+            snprintf(texts[count++], sizeof *texts, "%s", json_string_value(value));
+    }
+    snprintf(checksum, sizeof checksum, "%016" PRIx64, checksum64(texts, count * sizeof *texts));
+    static const char key[] = "\"checksum_metadata\":\"";
+    memcpy(strstr(bytes + 8, key) + strlen(key), checksum, 16);
+    bytes_write(path, bytes, size);
+    json_decref(header);
+    free(bytes);
+}
+
+static void forged_metadata_are_refused_with_the_reason(void **state) {
+    static const struct {
+        const char *old, *new, *words;
+    } edits[] = {
+        {"\"run 7\"", "\"run\\n7\"", "identity must be printable ASCII"},
+        {"\"run 7\"", "\"\"", "identity must be printable ASCII"},
+        {"\"step\":\"12\"", "\"step\":\"-1\"", "step must be a number"},
+        {"\"step\":\"12\"", "\"step\":\"9223372036854775808\"", "step must be a number"},
+        {"\"updates\":\"12\"", "\"updates\":\"18446744073709551628\"", "updates must be a number"},
+        {"\"updates\":\"12\"", "\"updates\":\"\"", "updates must be a number"},
+        {"\"loss_sum\":\"0.3", "\"loss_sum\":\"nan0.3", "loss_sum must be a finite number"},
+        {"\"loss_sum\":\"0.3", "\"loss_sum\":\"1e999", "loss_sum must be a finite number"},
+        {"\"layers\":\"2\"", "\"layers\":\"4096\"", "bytes of data; its model has"},
+        {"\"layers\":\"2\"", "\"layers\":\"4294967295\"", "none of a model"},
+        {"\"head_size\":\"4\"", "\"head_size\":\"4294967300\"", "head_size must be a number"},
+        {"\"width\":\"6\"", "\"width\":\"0\"", "none of a model"},
+        {"\"heads\":\"3\"", "\"heads\":\"2\"", "bytes of data; its model has"},
+    };
+    const char *path = path_in(*state, "a.safetensors");
+    struct model *model = model_trained();
+    save_or_fail(model, path);
+    model_destroy(model);
+    size_t size;
+    char *bytes = bytes_of(path, &size);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        header_edit(path, bytes, size, edits[i].old, edits[i].new);
+        metadata_forge(path);
+        assert_refused(path, "run 7", edits[i].words);
+    }
+    header_edit(path, bytes, size, "\"step\":\"12\"", "\"step\":\"13\""); /* the forger knows the way */
+    metadata_forge(path);
+    struct checkpoint found;
+    assert_int_equal(checkpoint_verify(path, &found, NULL), 0);
+    assert_int_equal(found.step, 13);
     free(bytes);
 }
 
@@ -357,6 +422,7 @@ int main(int count, char **words) {
         IN_FOLDER(same_state_gives_the_same_file),
         IN_FOLDER(other_runs_and_shapes_are_refused),
         IN_FOLDER(wrong_headers_are_refused_with_the_reason),
+        IN_FOLDER(forged_metadata_are_refused_with_the_reason),
         IN_FOLDER(wrong_sizes_are_refused_with_the_reason),
         IN_FOLDER(mutated_checkpoints_are_refused),
         IN_FOLDER(full_disk_leaves_the_old_checkpoint),

@@ -229,7 +229,8 @@ static void error_of_the_sink_ends_the_run(void **state) {
  * run tells that is never stopped. */
 static void assert_stop_is_not_seen(const struct run_spec *spec, const struct told *whole, uint32_t stop) {
     const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 1};
-    const struct run_checkpoints loading = {.identity = "a run", .load = checkpoint_path};
+    const struct run_checkpoints going_on = {
+        .identity = "a run", .load = checkpoint_path, .save = checkpoint_path, .steps = 3};
     struct told told = {.refuse_step = stop + 1}, rest = {0};
     struct error error = {0};
     struct run_sink sink = sink_to(&told);
@@ -238,7 +239,7 @@ static void assert_stop_is_not_seen(const struct run_spec *spec, const struct to
     if (told.curve_count > 0 && told.curve[told.curve_count - 1].step > stop)
         told.curve_count--; /* told by the step that was lost, which is told again */
     sink = sink_to(&rest);
-    if (run_train(spec, &loading, &sink, &error) != 0)
+    if (run_train(spec, &going_on, &sink, &error) != 0)
         fail_msg("%s", error.message);
     assert_int_equal(told.curve_count + rest.curve_count, whole->curve_count);
     assert_int_equal(told.loss_count + rest.loss_count, whole->loss_count);
