@@ -3,6 +3,7 @@
 #include "corpus/vocabulary.h"
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
+#include "model/checkpoint.h"
 #include "orchestrator/command.h"
 #include "orchestrator/file_kind.h"
 #include "orchestrator/study.h"
@@ -70,6 +71,15 @@ static int check_vocabulary(const char *path, struct error *error) {
     return 0;
 }
 
+static int check_checkpoint(const char *path, struct error *error) {
+    struct checkpoint checkpoint;
+    if (checkpoint_verify(path, &checkpoint, error) != 0)
+        return -1;
+    printf("%s: sound checkpoint; run: %s, step: %llu, parameters: %llu\n", path, checkpoint.identity,
+           (unsigned long long)checkpoint.step, (unsigned long long)model_parameters(&checkpoint.shape));
+    return 0;
+}
+
 static int check_study(const char *path, struct error *error) {
     struct study *study = calloc(1, sizeof *study);
     if (!study)
@@ -103,11 +113,13 @@ int command_check(const struct command *command, int count, char **words, struct
         return check_study(path, error);
     case FILE_KIND_VOCABULARY:
         return check_vocabulary(path, error);
+    case FILE_KIND_CHECKPOINT:
+        return check_checkpoint(path, error);
     case FILE_KIND_UNKNOWN:
         break;
     }
     return error_set(error, ERROR_INPUT,
-                     "%s: no file of sweep; it checks studies (.yaml), archives, journals, shards and vocabularies "
-                     "(.model)",
+                     "%s: no file of sweep; it checks studies (.yaml), archives, journals, shards, vocabularies "
+                     "(.model) and checkpoints (.safetensors)",
                      path);
 }

@@ -31,6 +31,8 @@ int file_kind_find(const char *path, enum file_kind *kind, struct error *error) 
         *kind = FILE_KIND_STUDY;
     else if (ends_with(path, ".model"))
         *kind = FILE_KIND_VOCABULARY;
+    else if (ends_with(path, ".safetensors"))
+        *kind = FILE_KIND_CHECKPOINT;
     else
         *kind = FILE_KIND_UNKNOWN;
     return 0;

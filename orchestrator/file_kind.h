@@ -1,5 +1,5 @@
-/* What a file is, told by its first bytes; texts and vocabularies, which begin with nothing particular, by their names.
- */
+/* What a file is, told by its first bytes; texts, vocabularies and checkpoints, which begin with nothing particular, by
+ * their names. */
 #ifndef SWEEP_ORCHESTRATOR_FILE_KIND_H
 #define SWEEP_ORCHESTRATOR_FILE_KIND_H
 
@@ -12,6 +12,7 @@ enum file_kind {
     FILE_KIND_SHARD,      /* corpus/shard.h */
     FILE_KIND_STUDY,      /* .yaml, .yml */
     FILE_KIND_VOCABULARY, /* .model */
+    FILE_KIND_CHECKPOINT, /* .safetensors, model/checkpoint.h */
 };
 
 /* Fails when the file cannot be read. */

@@ -11,7 +11,7 @@ static const struct command run_study = {"STUDY.yaml", "", "run or resume a stud
 
 static const struct command commands[] = {
     {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
-    {"check", "FILE", "verify a study file, an archive, a journal, a vocabulary or a shard", command_check},
+    {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
     {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},

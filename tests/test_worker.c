@@ -1,14 +1,16 @@
 /* worker/: one training run on a small synthetic corpus. */
 #include "corpus/encode.h"
 #include "corpus/synthetic.h"
+#include "model/checkpoint.h"
 #include "model/schedule.h"
 #include "tests/test.h"
 #include "worker/train.h"
 #include "worker/worker.h"
 
 #include <math.h>
+#include <omp.h>
 
-enum { PIECES = 400, POINTS_MAX = 64 };
+enum { PIECES = 400, POINTS_MAX = 128 };
 
 /* What a run told. */
 struct told {
@@ -17,6 +19,7 @@ struct told {
     struct language_tokens seen[4];
     uint32_t curve_count, loss_count, seen_count;
     uint32_t refuse_after; /* the sink fails at this curve point; 0: never */
+    uint32_t refuse_step;  /* the sink fails at the evaluation of this step; 0: never */
 };
 
 static int take_curve(void *context, const struct curve_point *point, struct error *error) {
@@ -27,8 +30,9 @@ static int take_curve(void *context, const struct curve_point *point, struct err
 }
 
 static int take_losses(void *context, const struct loss_point *points, uint32_t count, struct error *error) {
-    (void)error;
     struct told *told = context;
+    if (told->refuse_step == points->step)
+        return error_set(error, ERROR_FAILED, "stopped");
     assert_true(told->loss_count + count <= POINTS_MAX);
     memcpy(told->losses + told->loss_count, points, count * sizeof *points);
     told->loss_count += count;
@@ -47,15 +51,17 @@ static struct run_sink sink_to(struct told *told) {
     return (struct run_sink){told, take_curve, take_losses, take_seen};
 }
 
-static const char LANGUAGES[2][LANGUAGE_CODE_SIZE] = {"xa", "xb"};
-static char tokens_folder[FILE_PATH_SIZE];
+/* The third is so short that a run sees all of it several times. */
+static const char LANGUAGES[3][LANGUAGE_CODE_SIZE] = {"xa", "xb", "xc"};
+static char tokens_folder[FILE_PATH_SIZE], checkpoint_path[FILE_PATH_SIZE];
 
-/* Group setup: shards of two related languages, once for all tests. */
+/* Group setup: shards of three related languages, once for all tests. */
 static int make_shards(void **state) {
     if (test_folder_make(state) != 0)
         return -1;
+    omp_set_num_threads(1); /* the models are too small for more */
     const struct synthetic_settings synthetic = {.words = 200, .shared_words = 0.7, .seed = 1};
-    struct synthetic_language languages[2] = {{.bytes = 150000}, {.bytes = 150000}};
+    struct synthetic_language languages[3] = {{.bytes = 150000}, {.bytes = 150000}, {.bytes = 4000}};
     const struct vocabulary_settings settings = {
         .pieces = PIECES, .temperature = 100, .coverage = 1, .byte_fallback = true, .sample_bytes = 300000, .seed = 1};
     const struct encode_settings held_out = {.test_fraction = 0.1, .test_tokens_max = 5000, .seed = 1};
@@ -63,9 +69,11 @@ static int make_shards(void **state) {
     char path[FILE_PATH_SIZE];
     struct vocabulary *vocabulary;
     snprintf(tokens_folder, sizeof tokens_folder, "%s", (const char *)*state);
-    for (int l = 0; l < 2; l++)
+    if (file_join(checkpoint_path, tokens_folder, "a.safetensors", &error) != 0)
+        return -1;
+    for (int l = 0; l < 3; l++)
         memcpy(languages[l].code, LANGUAGES[l], LANGUAGE_CODE_SIZE);
-    if (synthetic_write(tokens_folder, languages, 2, &synthetic, &error) != 0 ||
+    if (synthetic_write(tokens_folder, languages, 3, &synthetic, &error) != 0 ||
         file_join(path, tokens_folder, "vocabulary.model", &error) != 0 ||
         vocabulary_train(path, tokens_folder, LANGUAGES, 2, &settings, &error) != 0 ||
         vocabulary_open(&vocabulary, path, &error) != 0) {
@@ -73,7 +81,7 @@ static int make_shards(void **state) {
         return -1;
     }
     int result = 0;
-    for (int l = 0; l < 2 && result == 0; l++) {
+    for (int l = 0; l < 3 && result == 0; l++) {
         struct encode_result encoded;
         char text[FILE_PATH_SIZE];
         snprintf(text, sizeof text, "%.900s/%s.jsonl", tokens_folder, LANGUAGES[l]);
@@ -108,15 +116,15 @@ static struct run_spec *make_spec(void) {
         .weights = {1, 1},
     };
     memcpy(spec->tokens_folder, tokens_folder, sizeof spec->tokens_folder);
-    memcpy(spec->languages, LANGUAGES, sizeof LANGUAGES);
-    memcpy(spec->tests, LANGUAGES, sizeof LANGUAGES);
+    memcpy(spec->languages, LANGUAGES, 2 * sizeof *LANGUAGES);
+    memcpy(spec->tests, LANGUAGES, 2 * sizeof *LANGUAGES);
     return spec;
 }
 
 static void train_or_fail(const struct run_spec *spec, struct told *told) {
     struct error error = {0};
     const struct run_sink sink = sink_to(told);
-    if (run_train(spec, &sink, &error) != 0)
+    if (run_train(spec, NULL, &sink, &error) != 0)
         fail_msg("%s", error.message);
 }
 
@@ -200,7 +208,7 @@ static void missing_shard_is_told_with_its_path(void **state) {
     struct told told = {0};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &sink, &error), -1);
+    assert_int_equal(run_train(spec, NULL, &sink, &error), -1);
     assert_non_null(strstr(error.message, "xz.train.tokens"));
     free(spec);
 }
@@ -211,17 +219,132 @@ static void error_of_the_sink_ends_the_run(void **state) {
     struct told told = {.refuse_after = 2};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &sink, &error), -1);
+    assert_int_equal(run_train(spec, NULL, &sink, &error), -1);
     assert_string_equal(error.message, "no more");
     assert_int_equal(told.curve_count, 2);
     free(spec);
 }
 
+/* A run that keeps a checkpoint of every step is stopped behind step `stop` and goes on: together both tell what the
+ * run tells that is never stopped. */
+static void assert_stop_is_not_seen(const struct run_spec *spec, const struct told *whole, uint32_t stop) {
+    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 1};
+    const struct run_checkpoints going_on = {
+        .identity = "a run", .load = checkpoint_path, .save = checkpoint_path, .steps = 3};
+    struct told told = {.refuse_step = stop + 1}, rest = {0};
+    struct error error = {0};
+    struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &saving, &sink, &error), -1);
+    assert_string_equal(error.message, "stopped");
+    if (told.curve_count > 0 && told.curve[told.curve_count - 1].step > stop)
+        told.curve_count--; /* told by the step that was lost, which is told again */
+    sink = sink_to(&rest);
+    if (run_train(spec, &going_on, &sink, &error) != 0)
+        fail_msg("%s", error.message);
+    assert_int_equal(told.curve_count + rest.curve_count, whole->curve_count);
+    assert_int_equal(told.loss_count + rest.loss_count, whole->loss_count);
+    memcpy(told.curve + told.curve_count, rest.curve, rest.curve_count * sizeof *rest.curve);
+    memcpy(told.losses + told.loss_count, rest.losses, rest.loss_count * sizeof *rest.losses);
+    assert_memory_equal(told.curve, whole->curve, sizeof told.curve[0] * whole->curve_count);
+    assert_memory_equal(told.losses, whole->losses, sizeof told.losses[0] * whole->loss_count);
+    assert_memory_equal(rest.seen, whole->seen, sizeof rest.seen);
+}
+
+static void run_stopped_at_any_step_goes_on_with_the_same_bits(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    spec->evaluation_steps = 1;
+    spec->evaluation_tokens = 60;
+    struct told whole = {0};
+    train_or_fail(spec, &whole);
+    for (uint32_t stop = 1; stop < spec->steps; stop++)
+        assert_stop_is_not_seen(spec, &whole, stop);
+    free(spec);
+}
+
+static void run_stopped_in_its_second_epoch_goes_on_with_the_same_bits(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    memcpy(spec->languages[0], "xc", 3);
+    spec->language_count = spec->test_count = 1;
+    spec->steps = 40;
+    spec->batch = 10;
+    spec->micro_batch = 10;
+    spec->evaluation_steps = 1;
+    spec->evaluation_tokens = 60;
+    struct told whole = {0};
+    train_or_fail(spec, &whole);
+    const double epochs = whole.seen[0].epochs;
+    assert_true(epochs > 2);
+    for (uint32_t epoch = 1; epoch <= 2; epoch++) { /* before, at and behind the border */
+        const uint32_t border = (uint32_t)((double)epoch * (double)spec->steps / epochs);
+        for (uint32_t stop = border - 1; stop < spec->steps && stop <= border + 1; stop++)
+            assert_stop_is_not_seen(spec, &whole, stop);
+    }
+    free(spec);
+}
+
+static void finished_run_has_only_to_say_what_it_saw(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 8};
+    const struct run_checkpoints loading = {.identity = "a run", .load = checkpoint_path};
+    struct told told = {0}, again = {0};
+    struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &saving, &sink, NULL), 0);
+    sink = sink_to(&again);
+    assert_int_equal(run_train(spec, &loading, &sink, NULL), 0);
+    assert_int_equal(again.curve_count + again.loss_count, 0);
+    assert_memory_equal(again.seen, told.seen, sizeof told.seen);
+    free(spec);
+}
+
+static void checkpoint_of_another_run_is_refused(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 20};
+    const struct run_checkpoints other = {.identity = "another run", .load = checkpoint_path};
+    const struct run_checkpoints same = {.identity = "a run", .load = checkpoint_path};
+    struct told told = {0}, none = {0};
+    struct error error = {0};
+    struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &saving, &sink, NULL), 0);
+    sink = sink_to(&none);
+    assert_int_equal(run_train(spec, &other, &sink, &error), -1);
+    assert_non_null(strstr(error.message, "of run a run, not of another run"));
+    spec->steps = 19;
+    assert_int_equal(run_train(spec, &same, &sink, &error), -1);
+    assert_non_null(strstr(error.message, "of step 20, in a run of 19"));
+    assert_int_equal(none.curve_count + none.loss_count + none.seen_count, 0);
+    free(spec);
+}
+
+static void checkpoint_that_cannot_be_written_ends_the_run(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    const struct run_checkpoints saving = {.identity = "a run", .save = "/nowhere/a.safetensors", .steps = 7};
+    struct told told = {0};
+    struct error error = {0};
+    const struct run_sink sink = sink_to(&told);
+    assert_int_equal(run_train(spec, &saving, &sink, &error), -1);
+    assert_non_null(strstr(error.message, "/nowhere/a.safetensors"));
+    assert_int_equal(told.curve_count, 1);
+    free(spec);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(points_come_at_their_steps),          cmocka_unit_test(same_specification_gives_the_same_bits),
-        cmocka_unit_test(micro_batches_change_rounding_only),  cmocka_unit_test(breakdown_is_told_with_its_step),
-        cmocka_unit_test(missing_shard_is_told_with_its_path), cmocka_unit_test(error_of_the_sink_ends_the_run),
+        cmocka_unit_test(points_come_at_their_steps),
+        cmocka_unit_test(same_specification_gives_the_same_bits),
+        cmocka_unit_test(micro_batches_change_rounding_only),
+        cmocka_unit_test(breakdown_is_told_with_its_step),
+        cmocka_unit_test(missing_shard_is_told_with_its_path),
+        cmocka_unit_test(error_of_the_sink_ends_the_run),
+        cmocka_unit_test(run_stopped_at_any_step_goes_on_with_the_same_bits),
+        cmocka_unit_test(run_stopped_in_its_second_epoch_goes_on_with_the_same_bits),
+        cmocka_unit_test(finished_run_has_only_to_say_what_it_saw),
+        cmocka_unit_test(checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),
     };
     return cmocka_run_group_tests_name("worker", tests, make_shards, test_folder_remove);
 }

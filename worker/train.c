@@ -2,16 +2,19 @@
 
 #include "corpus/batches.h"
 #include "corpus/test_set.h"
+#include "model/checkpoint.h"
 #include "model/schedule.h"
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Everything that a run holds while it trains. */
 struct training {
     const struct run_spec *spec;
+    const struct run_checkpoints *checkpoints; /* or NULL */
     const struct run_sink *sink;
     struct batches *batches;
     struct test_set *tests; /* [test_count] */
@@ -142,15 +145,45 @@ static double train_step(struct training *training, uint64_t step, float learnin
     return isfinite(norm) ? sum / predictions : NAN;
 }
 
+/* Brings the model to where the run goes on: steps done, and the losses of those that no curve point has told. */
+static int resume(struct training *training, uint64_t *steps, double *loss_sum, struct error *error) {
+    const struct run_checkpoints *checkpoints = training->checkpoints;
+    *steps = 0;
+    *loss_sum = 0;
+    if (!checkpoints || !checkpoints->load)
+        return 0;
+    struct checkpoint checkpoint;
+    if (model_load(training->model, checkpoints->load, checkpoints->identity, &checkpoint, error) != 0)
+        return -1;
+    if (checkpoint.step > training->spec->steps)
+        return error_set(error, ERROR_INPUT, "%s: of step %llu, in a run of %llu", checkpoints->load,
+                         (unsigned long long)checkpoint.step, (unsigned long long)training->spec->steps);
+    *steps = checkpoint.step;
+    *loss_sum = checkpoint.loss_sum;
+    return 0;
+}
+
+static int save_when_due(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
+    const struct run_checkpoints *checkpoints = training->checkpoints;
+    if (!checkpoints || checkpoints->steps == 0 || steps % checkpoints->steps != 0)
+        return 0;
+    struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
+    snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", checkpoints->identity);
+    return model_save(training->model, checkpoints->save, &checkpoint, error);
+}
+
 static int train(struct training *training, struct error *error) {
     const struct run_spec *spec = training->spec;
     const struct learning_rate_schedule schedule = {.base = (double)spec->optimizer.learning_rate,
                                                     .warmup_steps = spec->warmup_steps,
                                                     .steps = spec->steps,
                                                     .decay_fraction = spec->decay_fraction};
-    double sum = 0;
-    uint64_t summed = 0;
-    for (uint64_t step = 0; step < spec->steps; step++) {
+    uint64_t begin;
+    double sum; /* of the losses since the last curve point */
+    if (resume(training, &begin, &sum, error) != 0)
+        return -1;
+    uint64_t summed = begin % spec->curve_steps;
+    for (uint64_t step = begin; step < spec->steps; step++) {
         const double learning_rate = schedule_learning_rate(&schedule, step);
         const double loss = train_step(training, step, (float)learning_rate);
         if (!isfinite(loss))
@@ -174,6 +207,8 @@ static int train(struct training *training, struct error *error) {
         }
         if ((last || done % spec->evaluation_steps == 0) && evaluate(training, done, error) != 0)
             return -1;
+        if (save_when_due(training, done, sum, error) != 0)
+            return -1;
     }
     for (uint32_t l = 0; l < spec->language_count; l++) {
         training->seen[l] = batches_seen(training->batches, spec->steps, l);
@@ -182,8 +217,9 @@ static int train(struct training *training, struct error *error) {
     return training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error);
 }
 
-int run_train(const struct run_spec *spec, const struct run_sink *sink, struct error *error) {
-    struct training training = {.spec = spec, .sink = sink};
+int run_train(const struct run_spec *spec, const struct run_checkpoints *checkpoints, const struct run_sink *sink,
+              struct error *error) {
+    struct training training = {.spec = spec, .checkpoints = checkpoints, .sink = sink};
     int result = training_open(&training, error);
     if (result == 0)
         result = train(&training, error);

@@ -20,11 +20,21 @@ struct run_sink {
     int (*add_seen)(void *context, const struct language_tokens *seen, uint32_t count, struct error *error);
 };
 
-/* Trains a run from its first step to its last. Curve points every spec->curve_steps and at the last step, evaluations
- * of every test set every spec->evaluation_steps and at the last step, what was seen of each language at the end. Fails
- * when a shard is missing or wrong, memory is short, or the loss or gradient is no longer finite (the step is named).
- */
-int run_train(const struct run_spec *spec, const struct run_sink *sink, struct error *error);
+/* Where a run keeps how far it came (model/checkpoint.h). */
+struct run_checkpoints {
+    const char *identity; /* of the run and what it is made of; shorter than CHECKPOINT_IDENTITY_SIZE */
+    const char *load;     /* checkpoint to go on from; NULL: from the first step */
+    const char *save;     /* where checkpoints go, each in the place of the one before */
+    uint64_t steps;       /* one every so many steps, behind all that the step tells; 0: none */
+};
+
+/* Trains a run from its first step, or the one behind its checkpoint, to its last. Curve points every spec->curve_steps
+ * and at the last step, evaluations of every test set every spec->evaluation_steps and at the last step, what was seen
+ * of each language at the end. A run that goes on from a checkpoint tells what one that was never stopped tells behind
+ * that step, bit by bit. checkpoints may be NULL: none. Fails when a shard or the checkpoint is missing or wrong,
+ * memory is short, or the loss or gradient is no longer finite (the step is named). */
+int run_train(const struct run_spec *spec, const struct run_checkpoints *checkpoints, const struct run_sink *sink,
+              struct error *error);
 
 /* Bytes that run_train allocates, the mapped shards not counted. */
 size_t run_memory_bytes(const struct run_spec *spec);

@@ -41,7 +41,7 @@ struct run_result worker_run(const struct run_spec *spec, const struct run_sink 
     struct error error = {0};
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    if (run_train(spec, sink, &error) != 0) {
+    if (run_train(spec, NULL, sink, &error) != 0) {
         size_t length = strnlen(error.message, sizeof result.cause - 1);
         while (length > 0 && (error.message[length] & 0xC0) == 0x80) /* not inside a UTF-8 character */
             length--;

@@ -1,0 +1,469 @@
+#include "model/checkpoint.h"
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "model/network.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little-endian and mapped as it is");
+
+enum {
+    HEADER_SIZE_MAX = 16 << 20, /* the 4096 layers that a model may have take 13 MB */
+    LAYER_TENSORS = 8,
+    PARTS = 3,
+    NAME_SIZE = 64,
+};
+
+/* The parts of the data, each [parameters]. */
+static const char *const part_prefixes[PARTS] = {"", "optimizer.mean.", "optimizer.variance."};
+
+/* The texts of the metadata; the last is a checksum of all texts before it. */
+enum text {
+    TEXT_VERSION,
+    TEXT_IDENTITY,
+    TEXT_STEP,
+    TEXT_UPDATES,
+    TEXT_LOSS_SUM,
+    TEXT_LAYERS,
+    TEXT_WIDTH,
+    TEXT_HEADS,
+    TEXT_HEAD_SIZE,
+    TEXT_FEED_FORWARD,
+    TEXT_VOCABULARY,
+    TEXT_CHECKSUM_WEIGHTS,
+    TEXT_CHECKSUM_MEAN,
+    TEXT_CHECKSUM_VARIANCE,
+    TEXT_CHECKSUM,
+    TEXTS,
+};
+
+static const char *const text_names[TEXTS] = {
+    "sweep_checkpoint",
+    "identity",
+    "step",
+    "updates",
+    "loss_sum",
+    "layers",
+    "width",
+    "heads",
+    "head_size",
+    "feed_forward",
+    "vocabulary",
+    "checksum_weights",
+    "checksum_mean",
+    "checksum_variance",
+    "checksum_metadata",
+};
+
+static const char version[] = "1";
+
+typedef char texts[TEXTS][CHECKPOINT_IDENTITY_SIZE]; /* zeros behind each text */
+
+/* One tensor of the weights, and of each moment. */
+struct tensor {
+    char name[NAME_SIZE];
+    uint64_t first; /* its first element in the part */
+    uint32_t dimensions;
+    uint64_t sizes[2];
+};
+
+static uint32_t tensor_count(const struct model_shape *shape) {
+    return 1 + LAYER_TENSORS * shape->layers;
+}
+
+/* Tensor index, in the order of model_weights; first is where the one before it ended. */
+static struct tensor tensor_at(const struct model_shape *shape, uint32_t index, uint64_t first) {
+    const uint64_t d = shape->width, H = (uint64_t)shape->heads * shape->head_size, ffw = shape->feed_forward;
+    const struct {
+        const char *name;
+        uint32_t dimensions;
+        uint64_t sizes[2];
+    } layer[LAYER_TENSORS] = {
+        {"norm", 1, {d, 1}},   {"query", 2, {d, H}},  {"key", 2, {d, H}},  {"value", 2, {d, H}},
+        {"output", 2, {H, d}}, {"gate", 2, {d, ffw}}, {"up", 2, {d, ffw}}, {"down", 2, {ffw, d}},
+    };
+    struct tensor tensor = {"embedding", first, 2, {shape->vocabulary, d}};
+    if (index > 0) {
+        const uint32_t place = (index - 1) % LAYER_TENSORS;
+        snprintf(tensor.name, sizeof tensor.name, "layers.%" PRIu32 ".%s", (index - 1) / LAYER_TENSORS,
+                 layer[place].name);
+        tensor.dimensions = layer[place].dimensions;
+        memcpy(tensor.sizes, layer[place].sizes, sizeof tensor.sizes);
+    }
+    return tensor;
+}
+
+static uint64_t tensor_elements(const struct tensor *tensor) {
+    return tensor->sizes[0] * tensor->sizes[1];
+}
+
+/* Bytes of the tensor in the data: from begin to end. */
+static void tensor_place(const struct tensor *tensor, uint64_t parameters, int part, uint64_t *begin, uint64_t *end) {
+    *begin = (part * parameters + tensor->first) * sizeof(float);
+    *end = *begin + tensor_elements(tensor) * sizeof(float);
+}
+
+static void checksum_write(char *text, const void *bytes, size_t size) {
+    snprintf(text, CHECKPOINT_IDENTITY_SIZE, "%016" PRIx64, checksum64(bytes, size));
+}
+
+static void texts_checksum(texts of, char *text) {
+    checksum_write(text, of, TEXT_CHECKSUM * sizeof *of);
+}
+
+/* Others print it. */
+static bool is_identity(const char *identity) {
+    size_t length = 0;
+    while (identity[length] >= ' ' && identity[length] <= '~')
+        length++;
+    return length > 0 && identity[length] == '\0';
+}
+
+/* ---- writing ---- */
+
+static void texts_make(texts made, const struct model *model, const struct checkpoint *checkpoint) {
+    const struct model_shape *shape = &model->setup.shape;
+    const struct {
+        enum text text;
+        uint64_t number;
+    } numbers[] = {
+        {TEXT_STEP, checkpoint->step},        {TEXT_UPDATES, model->updates},
+        {TEXT_LAYERS, shape->layers},         {TEXT_WIDTH, shape->width},
+        {TEXT_HEADS, shape->heads},           {TEXT_HEAD_SIZE, shape->head_size},
+        {TEXT_VOCABULARY, shape->vocabulary}, {TEXT_FEED_FORWARD, shape->feed_forward},
+    };
+    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+    memset(made, 0, sizeof(texts));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        snprintf(made[numbers[i].text], sizeof *made, "%" PRIu64, numbers[i].number);
+    memcpy(made[TEXT_VERSION], version, sizeof version);
+    memcpy(made[TEXT_IDENTITY], checkpoint->identity, strnlen(checkpoint->identity, sizeof *made - 1));
+    snprintf(made[TEXT_LOSS_SUM], sizeof *made, "%.17g", checkpoint->loss_sum); /* 17 digits are exact */
+    for (int part = 0; part < PARTS; part++)
+        checksum_write(made[TEXT_CHECKSUM_WEIGHTS + part], parts[part], model->parameters * sizeof(float));
+    texts_checksum(made, made[TEXT_CHECKSUM]);
+}
+
+static json_t *tensor_entry(const struct tensor *tensor, uint64_t parameters, int part) {
+    uint64_t begin, end;
+    tensor_place(tensor, parameters, part, &begin, &end);
+    json_t *sizes = json_array();
+    for (uint32_t i = 0; i < tensor->dimensions; i++)
+        json_array_append_new(sizes, json_integer((json_int_t)tensor->sizes[i]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", sizes, "data_offsets", (json_int_t)begin,
+                     (json_int_t)end);
+}
+
+/* The header's JSON, to be freed; NULL when memory is short. */
+static char *header_make(const struct model *model, const struct checkpoint *checkpoint) {
+    const struct model_shape *shape = &model->setup.shape;
+    texts made;
+    texts_make(made, model, checkpoint);
+    json_t *header = json_object(), *metadata = json_object();
+    int failed = json_object_set_new(header, "__metadata__", metadata);
+    for (int i = 0; i < TEXTS; i++)
+        failed |= json_object_set_new(metadata, text_names[i], json_string(made[i]));
+    for (int part = 0; part < PARTS; part++) {
+        uint64_t first = 0;
+        for (uint32_t i = 0; i < tensor_count(shape); i++) {
+            const struct tensor tensor = tensor_at(shape, i, first);
+            char name[2 * NAME_SIZE];
+            snprintf(name, sizeof name, "%s%s", part_prefixes[part], tensor.name);
+            failed |= json_object_set_new(header, name, tensor_entry(&tensor, model->parameters, part));
+            first += tensor_elements(&tensor);
+        }
+    }
+    char *text = failed ? NULL : json_dumps(header, JSON_COMPACT);
+    json_decref(header);
+    return text;
+}
+
+static bool write_all(FILE *file, const struct model *model, const char *header) {
+    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+    const uint64_t size = (strlen(header) + 7) / 8 * 8; /* so that the data are aligned */
+    bool written = fwrite(&size, sizeof size, 1, file) == 1 && fprintf(file, "%-*s", (int)size, header) == (int)size;
+    for (int part = 0; written && part < PARTS; part++)
+        written = fwrite(parts[part], sizeof(float), model->parameters, file) == model->parameters;
+    return written;
+}
+
+int model_save(const struct model *model, const char *path, const struct checkpoint *checkpoint, struct error *error) {
+    char temporary[FILE_PATH_SIZE + 32];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    if (!is_identity(checkpoint->identity))
+        return error_set(error, ERROR_FAILED, "%s: the identity of a run must be printable ASCII", path);
+    char *header = header_make(model, checkpoint);
+    if (!header)
+        return error_set(error, ERROR_FAILED, "%s: no memory for its header", path);
+    FILE *file = fopen(temporary, "wbe");
+    if (!file) {
+        free(header);
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
+    }
+    const bool written = write_all(file, model, header);
+    free(header);
+    if (fclose(file) != 0 || !written) {
+        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
+        unlink(temporary);
+        return -1;
+    }
+    return file_publish(temporary, path, error);
+}
+
+/* ---- reading ---- */
+
+/* A checkpoint file in memory. */
+struct mapped {
+    const char *path;
+    char *bytes;
+    size_t size;
+    size_t header_size;
+    const char *data; /* behind the header: [3, parameters] fp32 when the header has been checked */
+};
+
+static void mapped_close(struct mapped *mapped) {
+    if (mapped->bytes)
+        munmap(mapped->bytes, mapped->size);
+    mapped->bytes = NULL;
+}
+
+/* Lets go of what was read, so that no second model stays in memory; the file gives it again when asked. */
+static void mapped_forget(const struct mapped *mapped) {
+    madvise(mapped->bytes, mapped->size, MADV_DONTNEED);
+}
+
+static int mapped_open(struct mapped *mapped, const char *path, struct error *error) {
+    *mapped = (struct mapped){.path = path};
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not hold us up */
+    if (file < 0)
+        return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
+    struct stat status;
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= (off_t)sizeof(uint64_t)) {
+        close(file);
+        return error_set(error, ERROR_INPUT, "%s: no checkpoint, which is a safetensors file", path);
+    }
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+    close(file);
+    if (bytes == MAP_FAILED)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be mapped", path);
+    mapped->bytes = bytes;
+    mapped->size = (size_t)status.st_size;
+    uint64_t header_size;
+    memcpy(&header_size, bytes, sizeof header_size);
+    if (header_size > mapped->size - sizeof header_size || header_size > HEADER_SIZE_MAX) {
+        error_set(error, ERROR_INPUT, "%s: a header of %" PRIu64 " bytes in a file of %zu; damaged, or no checkpoint",
+                  path, header_size, mapped->size);
+        mapped_close(mapped);
+        return -1;
+    }
+    mapped->header_size = header_size;
+    mapped->data = mapped->bytes + sizeof header_size + header_size;
+    return 0;
+}
+
+static int texts_read(texts read, const char *path, const json_t *header, struct error *error) {
+    const json_t *metadata = json_object_get(header, "__metadata__");
+    memset(read, 0, sizeof(texts));
+    for (int i = 0; i < TEXTS; i++) {
+        const char *text = json_string_value(json_object_get(metadata, text_names[i]));
+        if (!text)
+            return error_set(error, ERROR_INPUT, "%s: no %s in its metadata; not a checkpoint of sweep", path,
+                             text_names[i]);
+        if (strlen(text) >= sizeof *read)
+            return error_set(error, ERROR_INPUT, "%s: %s is longer than %zu bytes", path, text_names[i],
+                             sizeof *read - 1);
+        memcpy(read[i], text, strlen(text));
+    }
+    if (strcmp(read[TEXT_VERSION], version) != 0)
+        return error_set(error, ERROR_INPUT, "%s: not a checkpoint of version %s, which this program reads", path,
+                         version);
+    char checksum[CHECKPOINT_IDENTITY_SIZE];
+    texts_checksum(read, checksum);
+    if (strcmp(read[TEXT_CHECKSUM], checksum) != 0)
+        return error_set(error, ERROR_INPUT, "%s: its metadata are damaged: their checksum is another", path);
+    return 0;
+}
+
+/* A whole number in decimal digits, at most most. */
+static int text_number(const char *path, texts read, enum text text, uint64_t most, uint64_t *number,
+                       struct error *error) {
+    const char *digits = read[text];
+    const size_t length = strspn(digits, "0123456789");
+    *number = length > 0 && length < 20 && digits[length] == '\0' ? strtoull(digits, NULL, 10) : UINT64_MAX;
+    if (*number > most)
+        return error_set(error, ERROR_INPUT, "%s: %s must be a number up to %" PRIu64, path, text_names[text], most);
+    return 0;
+}
+
+static int texts_understand(const char *path, texts read, struct checkpoint *checkpoint, struct error *error) {
+    struct model_shape *shape = &checkpoint->shape;
+    uint32_t *const sizes[] = {&shape->layers,    &shape->width,        &shape->heads,
+                               &shape->head_size, &shape->feed_forward, &shape->vocabulary};
+    *checkpoint = (struct checkpoint){0};
+    memcpy(checkpoint->identity, read[TEXT_IDENTITY], sizeof checkpoint->identity);
+    if (!is_identity(checkpoint->identity))
+        return error_set(error, ERROR_INPUT, "%s: identity must be printable ASCII", path);
+    if (text_number(path, read, TEXT_STEP, INT64_MAX, &checkpoint->step, error) != 0 ||
+        text_number(path, read, TEXT_UPDATES, INT64_MAX, &checkpoint->updates, error) != 0)
+        return -1;
+    for (int i = 0; i < 6; i++) {
+        uint64_t number;
+        if (text_number(path, read, TEXT_LAYERS + i, UINT32_MAX, &number, error) != 0)
+            return -1;
+        *sizes[i] = (uint32_t)number;
+    }
+    char *end;
+    checkpoint->loss_sum = strtod(read[TEXT_LOSS_SUM], &end);
+    if (end == read[TEXT_LOSS_SUM] || *end != '\0' || !isfinite(checkpoint->loss_sum))
+        return error_set(error, ERROR_INPUT, "%s: loss_sum must be a finite number", path);
+    /* what no model can have is refused before anything is computed from it */
+    if (model_memory_bytes(&(struct model_setup){.shape = *shape, .batch = 1, .sequence = 1}) == 0)
+        return error_set(error, ERROR_INPUT, "%s: the shape in its metadata is none of a model", path);
+    return 0;
+}
+
+static bool is_number(const json_t *value, uint64_t number) {
+    return json_is_integer(value) && json_integer_value(value) == (json_int_t)number;
+}
+
+/* The tensor must stand in the header as model_save would put it: then nothing overlaps and nothing is left out. */
+static int tensor_check(const char *path, const json_t *header, const struct tensor *tensor, uint64_t parameters,
+                        int part, struct error *error) {
+    char name[2 * NAME_SIZE];
+    snprintf(name, sizeof name, "%s%s", part_prefixes[part], tensor->name);
+    const json_t *entry = json_object_get(header, name);
+    if (!entry)
+        return error_set(error, ERROR_INPUT, "%s: tensor %s is missing", path, name);
+    const char *type = json_string_value(json_object_get(entry, "dtype"));
+    if (!type || strcmp(type, "F32") != 0)
+        return error_set(error, ERROR_INPUT, "%s: tensor %s is not of type F32", path, name);
+    const json_t *sizes = json_object_get(entry, "shape");
+    bool fits = json_array_size(sizes) == tensor->dimensions;
+    for (uint32_t i = 0; fits && i < tensor->dimensions; i++)
+        fits = is_number(json_array_get(sizes, i), tensor->sizes[i]);
+    if (!fits)
+        return error_set(error, ERROR_INPUT, "%s: tensor %s has another shape than the model of its metadata", path,
+                         name);
+    uint64_t begin, end;
+    tensor_place(tensor, parameters, part, &begin, &end);
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    if (json_array_size(offsets) != 2 || !is_number(json_array_get(offsets, 0), begin) ||
+        !is_number(json_array_get(offsets, 1), end))
+        return error_set(error, ERROR_INPUT, "%s: tensor %s must lie at %" PRIu64 " to %" PRIu64 " of the data", path,
+                         name, begin, end);
+    return 0;
+}
+
+static int header_check(const struct mapped *mapped, const json_t *header, texts read, struct checkpoint *checkpoint,
+                        struct error *error) {
+    const char *path = mapped->path;
+    if (texts_read(read, path, header, error) != 0 || texts_understand(path, read, checkpoint, error) != 0)
+        return -1;
+    const struct model_shape *shape = &checkpoint->shape;
+    const uint64_t parameters = model_parameters(shape), wanted = PARTS * parameters * sizeof(float);
+    const uint64_t found = mapped->size - sizeof(uint64_t) - mapped->header_size;
+    if (found != wanted)
+        return error_set(error, ERROR_INPUT, "%s: %" PRIu64 " bytes of data; its model has %" PRIu64, path, found,
+                         wanted);
+    /* each name is there once, so there is no room for others */
+    if (json_object_size(header) != 1 + PARTS * (size_t)tensor_count(shape))
+        return error_set(error, ERROR_INPUT, "%s: %zu entries in the header; its model has %zu", path,
+                         json_object_size(header), 1 + PARTS * (size_t)tensor_count(shape));
+    for (int part = 0; part < PARTS; part++) {
+        uint64_t first = 0;
+        for (uint32_t i = 0; i < tensor_count(shape); i++) {
+            const struct tensor tensor = tensor_at(shape, i, first);
+            if (tensor_check(path, header, &tensor, parameters, part, error) != 0)
+                return -1;
+            first += tensor_elements(&tensor);
+        }
+    }
+    return 0;
+}
+
+static int data_check(const struct mapped *mapped, texts read, const struct model_shape *shape, struct error *error) {
+    const uint64_t size = model_parameters(shape) * sizeof(float);
+    for (int part = 0; part < PARTS; part++) {
+        char checksum[CHECKPOINT_IDENTITY_SIZE];
+        checksum_write(checksum, mapped->data + part * size, size);
+        mapped_forget(mapped);
+        if (strcmp(read[TEXT_CHECKSUM_WEIGHTS + part], checksum) != 0)
+            return error_set(error, ERROR_INPUT, "%s: the data are damaged: %s is another", mapped->path,
+                             text_names[TEXT_CHECKSUM_WEIGHTS + part]);
+    }
+    return 0;
+}
+
+/* The parser's own words may hold bytes of the file, which are not for a terminal. */
+static int header_error(const char *path, const json_error_t *reason, struct error *error) {
+    return error_set(error, ERROR_INPUT, "%s: the header is damaged: %s at byte %d of it", path,
+                     json_error_code(reason) == json_error_duplicate_key ? "a name stands twice" : "no JSON",
+                     reason->position);
+}
+
+/* Maps a file and checks all of it; mapped is to be closed by the caller only when this succeeds. */
+static int checkpoint_open(struct mapped *mapped, const char *path, struct checkpoint *checkpoint,
+                           struct error *error) {
+    if (mapped_open(mapped, path, error) != 0)
+        return -1;
+    json_error_t reason;
+    json_t *header = json_loadb(mapped->bytes + sizeof(uint64_t), mapped->header_size, JSON_REJECT_DUPLICATES, &reason);
+    texts read;
+    int result = header ? header_check(mapped, header, read, checkpoint, error) : header_error(path, &reason, error);
+    json_decref(header);
+    if (result == 0)
+        result = data_check(mapped, read, &checkpoint->shape, error);
+    if (result != 0)
+        mapped_close(mapped);
+    return result;
+}
+
+int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error) {
+    struct mapped mapped;
+    if (checkpoint_open(&mapped, path, checkpoint, error) != 0)
+        return -1;
+    mapped_close(&mapped);
+    return 0;
+}
+
+/* What a checkpoint must be, beyond being sound, to go on with. */
+static int check_fits(const struct model *model, const char *path, const char *identity,
+                      const struct checkpoint *checkpoint, struct error *error) {
+    if (strcmp(checkpoint->identity, identity) != 0)
+        return error_set(error, ERROR_INPUT, "%s: a checkpoint of run %s, not of %s", path, checkpoint->identity,
+                         identity);
+    if (memcmp(&checkpoint->shape, &model->setup.shape, sizeof checkpoint->shape) != 0)
+        return error_set(error, ERROR_INPUT, "%s: a checkpoint of a model of another shape", path);
+    return 0;
+}
+
+int model_load(struct model *model, const char *path, const char *identity, struct checkpoint *checkpoint,
+               struct error *error) {
+    float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+    const size_t size = model->parameters * sizeof(float);
+    struct mapped mapped;
+    if (checkpoint_open(&mapped, path, checkpoint, error) != 0)
+        return -1;
+    const int result = check_fits(model, path, identity, checkpoint, error);
+    if (result == 0) {
+        for (int part = 0; part < PARTS; part++) {
+            memcpy(parts[part], mapped.data + part * size, size);
+            mapped_forget(&mapped);
+        }
+        memset(model->gradient, 0, size);
+        model->updates = checkpoint->updates;
+    }
+    mapped_close(&mapped);
+    return result;
+}

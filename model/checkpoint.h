@@ -1,0 +1,40 @@
+/* Checkpoints: a model, its optimizer and how far it came in one safetensors file (docs/checkpoints.md).
+ *
+ *   8 bytes: size of the header, little-endian; header: JSON, filled up with spaces; data: fp32, little-endian
+ *
+ * The data are the weights, then the first and then the second moments of the optimizer, each in the order of
+ * model_weights and cut into named tensors: "embedding", "layers.0.norm", ..., "optimizer.mean.embedding", ... The
+ * "__metadata__" of the header hold the rest, and a checksum of each of the three parts and of themselves. The gradient
+ * is not kept: a checkpoint is taken behind model_update, which leaves none.
+ *
+ * A model that was loaded goes on with the bits of the one that was saved, given the same setup: the caller's identity
+ * stands for it. */
+#ifndef SWEEP_MODEL_CHECKPOINT_H
+#define SWEEP_MODEL_CHECKPOINT_H
+
+#include "model/model.h"
+
+enum { CHECKPOINT_IDENTITY_SIZE = 64 };
+
+/* What a checkpoint holds beside the tensors. */
+struct checkpoint {
+    char identity[CHECKPOINT_IDENTITY_SIZE]; /* of the run, printable ASCII; other runs are refused */
+    uint64_t step;                           /* training steps done */
+    double loss_sum;                         /* of the steps since the last point of the training curve; finite */
+    uint64_t updates;                        /* of the optimizer */
+    struct model_shape shape;
+};
+
+/* Writes a checkpoint of identity, step and loss_sum; the model says the rest. By a temporary file and rename: path is
+ * as it was when this fails. */
+int model_save(const struct model *model, const char *path, const struct checkpoint *checkpoint, struct error *error);
+
+/* Reads a checkpoint of this identity into a model of its shape. Everything is checked before the model is touched: it
+ * is as it was when this fails. */
+int model_load(struct model *model, const char *path, const char *identity, struct checkpoint *checkpoint,
+               struct error *error);
+
+/* Checks a whole file and says what it holds. */
+int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error);
+
+#endif
