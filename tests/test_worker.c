@@ -44,7 +44,7 @@ static int take_seen(void *context, const struct language_tokens *seen, uint32_t
 }
 
 static struct run_sink sink_to(struct told *told) {
-    return (struct run_sink){told, take_curve, take_losses, take_seen};
+    return (struct run_sink){told, take_curve, take_losses, take_seen, NULL};
 }
 
 static const char LANGUAGES[2][LANGUAGE_CODE_SIZE] = {"xa", "xb"};
