@@ -6,7 +6,7 @@
 #include "corpus/shard_writer.h"
 #include "model/kernels.h"
 #include "model/scales.h"
-#include "worker/train.h"
+#include "worker/worker.h"
 
 #include <math.h>
 #include <omp.h>
@@ -240,13 +240,13 @@ int bench_trainer(const struct bench_case *measured, struct bench_result *result
     if (done == 0)
         done = batches_open(&bench.batches, folder, languages, weights, 1, measured->shape.vocabulary, measured->batch,
                             measured->sequence, 1, error);
+    remove_shards(folder); /* they are mapped now, and nothing stays behind when the command is interrupted */
     if (done == 0)
         done = measure(&bench, result, error);
     for (int kind = 0; kind < KINDS; kind++)
         model_destroy(bench.models[kind]);
     batches_close(bench.batches);
     free(bench.tokens);
-    remove_shards(folder);
     return done;
 }
 
@@ -296,9 +296,10 @@ int bench_worker(const struct bench_case *measured, double *model_share, struct 
     if (result == 0) {
         double model_seconds = 0;
         const struct run_sink sink = {NULL, ignore_curve, ignore_losses, ignore_seen, &model_seconds};
-        const double start = omp_get_wtime();
-        result = run_train(spec, &sink, error);
-        *model_share = model_seconds / (omp_get_wtime() - start);
+        const struct run_result done = worker_run(spec, &sink);
+        if (done.failed)
+            result = error_set(error, ERROR_FAILED, "%s", done.cause);
+        *model_share = model_seconds / done.seconds;
         remove_shards(spec->tokens_folder);
     }
     free(spec);
