@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 CC      = gcc
 CXX     = g++
 
-ROOMS    := base model corpus laws hdf5_schema worker orchestrator
+ROOMS    := base model corpus laws hdf5_schema worker bench orchestrator
 PACKAGES := ompi-c hdf5-serial yaml-0.1 sentencepiece libxxhash jansson zlib gsl
 SOURCES  := $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.cc))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
@@ -26,7 +26,7 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format install clean
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -85,6 +85,9 @@ format:  ## lay out the sources with clang-format
 demo: packages  ## real text to a transfer matrix, in at most 10 minutes
 	@$(MAKE) -s -j2 $(PROGRAM)
 	@tools/demo.sh
+
+bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
+	@$(PROGRAM) bench trainer
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep

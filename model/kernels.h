@@ -138,6 +138,10 @@ struct kernels {
     /* One AdamW step over [size] elements; the gradient is cleared. Loshchilov and Hutter 2019, arXiv 1711.05101. */
     void (*adamw)(const struct workspace *work, float *weight, float *gradient, float *mean, float *variance,
                   size_t size, const struct adamw_step *step);
+
+    /* For measuring: rounds of independent chains of fused multiply-adds in registers, on one thread; returns the
+     * floating-point operations that these are. *result depends on all of them. */
+    double (*multiply_adds)(uint64_t rounds, float *result);
 };
 
 /* The chosen table; chooses when that was not done. NULL after a failed choice. */

@@ -8,6 +8,7 @@
 #include "model/product.h"
 
 #include "model/attention.h"
+#include "model/peak.h"
 #include "model/rows.h"
 
 const struct kernels kernels_avx512 = {
@@ -26,6 +27,7 @@ const struct kernels kernels_avx512 = {
     .cross_entropy = cross_entropy,
     .square_sum = square_sum,
     .adamw = adamw,
+    .multiply_adds = multiply_adds,
 };
 
 #endif

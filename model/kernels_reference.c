@@ -272,6 +272,17 @@ static void adamw(const struct workspace *work, float *weight, float *gradient, 
     }
 }
 
+static double multiply_adds(uint64_t rounds, float *result) {
+    float chain[LANES];
+    for (int l = 0; l < LANES; l++)
+        chain[l] = (float)l;
+    for (uint64_t round = 0; round < rounds; round++)
+        for (int l = 0; l < LANES; l++)
+            chain[l] = fmaf(chain[l], 0.5F, 1.0F);
+    *result = lanes_sum(chain);
+    return 2.0 * LANES * (double)rounds;
+}
+
 const struct kernels kernels_reference = {
     .isa = "portable",
     .product = product,
@@ -288,4 +299,5 @@ const struct kernels kernels_reference = {
     .cross_entropy = cross_entropy,
     .square_sum = square_sum,
     .adamw = adamw,
+    .multiply_adds = multiply_adds,
 };

@@ -13,7 +13,6 @@
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Everything that rank 0 holds from the study file to the archive. */
 struct session {
@@ -139,9 +138,8 @@ static int open_journal(struct session *session, struct error *error) {
 /* ---- what is said ---- */
 
 static void say_machine(const struct machine *machines) {
-    int workers = 0, threads = 0, fewest = machines[0].threads, most = machines[0].threads;
+    int workers = 0, fewest = machines[0].threads, most = machines[0].threads;
     for (int rank = machines[0].ranks > 1; rank < machines[0].ranks; rank++, workers++) {
-        threads += machines[rank].threads;
         fewest = workers == 0 || machines[rank].threads < fewest ? machines[rank].threads : fewest;
         most = workers == 0 || machines[rank].threads > most ? machines[rank].threads : most;
     }
@@ -151,15 +149,10 @@ static void say_machine(const struct machine *machines) {
             machines[0].ranks == 1 ? "" : "s", machines[0].nodes, machines[0].nodes == 1 ? "" : "s",
             machines[0].ranks > 1 ? "1 coordinator, " : "", workers, workers == 1 ? "" : "s", each,
             most == 1 ? "" : "s", workers == 1 ? "" : " each", machines[machines[0].ranks > 1].isa);
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    if (machines[0].nodes == 1 && threads > machines[0].cores_here)
-        fprintf(stderr, "note: %d threads share %d cores of this node; fewer ranks would be as fast\n", threads,
-                machines[0].cores_here);
-    else if (machines[0].nodes == 1 && machines[0].cores_here < online)
-        fprintf(stderr,
-                "note: these ranks may use %d of %ld cores; if the others are free, start with "
-                "`mpirun --bind-to none`\n",
-                machines[0].cores_here, online);
+    char advice[256];
+    machine_advice(machines, advice, sizeof advice);
+    if (advice[0])
+        fprintf(stderr, "note: %s\n", advice);
 }
 
 static void say_study(const struct session *session) {

@@ -118,7 +118,7 @@ static int take_curve_alone(void *context, const struct curve_point *point, stru
 
 static int run_alone(struct coordinator *coordinator, const struct machine *machine, struct run_spec *spec,
                      struct error *error) {
-    const struct run_sink sink = {coordinator, take_curve_alone, take_losses, take_seen};
+    const struct run_sink sink = {coordinator, take_curve_alone, take_losses, take_seen, NULL};
     for (int64_t run; (run = schedule_next(coordinator->schedule)) != SCHEDULE_NOTHING_READY;) {
         if (begin_run(coordinator, (uint32_t)run, machine, spec, error) != 0)
             return -1;

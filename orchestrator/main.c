@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
+    {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
     {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},
     {"corpus synthesize", "STUDY.yaml", "write the text of a study's synthetic languages", command_corpus_synthesize},
     {"corpus vocabulary", "STUDY.yaml", "train a study's vocabulary on its text", command_corpus_vocabulary},
@@ -47,8 +48,8 @@ static int unknown_command(int count, char **words, struct error *error) {
     const struct command *nearest = NULL;
     size_t least = 4;
     snprintf(given, sizeof given, "%s", words[0]);
-    if (strcmp(words[0], "corpus") == 0)
-        snprintf(given, sizeof given, "corpus%s%s", count > 1 ? " " : "", count > 1 ? words[1] : "");
+    if (strcmp(words[0], "corpus") == 0 || strcmp(words[0], "bench") == 0)
+        snprintf(given, sizeof given, "%s%s%s", words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         const size_t away = words_distance(given, commands[i].name);
         if (away < least) {

@@ -37,6 +37,10 @@ refused 'unknown option --quite' sweeps/tiny.yaml --quite
 refused 'needs a whole number' scales --vocabulary many
 refused '--table is missing' export "$root/README.md"
 refused 'has no corpus.synthetic' corpus synthesize sweeps/demo.yaml
+refused "no case 'big'; nano, scale0, scale3 or scale8" bench trainer --case big
+refused '--precision bf16; the trainer has fp32 alone' bench trainer --precision bf16
+refused 'one argument too many' bench trainer nano
+refused 'did you mean `sweep bench trainer`?' bench trainr
 helped 'usage: sweep plan STUDY.yaml' plan --help
 helped '--archive FILE' sweeps/tiny.yaml --help
 helped 'corpus fetch' --help
@@ -57,6 +61,19 @@ sed '/synthetic:/,/families/d' sweeps/tiny.yaml >"$folder/sweeps/textless.yaml"
 "$sweep" "$folder/sweeps/textless.yaml" --archive "$folder/textless.h5" >"$folder/said" 2>&1
 [ $? -ne 0 ] && grep -q 'xa.jsonl' "$folder/said" && [ ! -e "$folder/textless.h5.journal" ]
 ok $? "missing text is told by the name of the file"
+
+"$sweep" bench trainer --case nano --json >"$folder/said" 2>&1 && python3 - "$folder/said" <<'EOF'
+import json, sys
+measured = json.load(open(sys.argv[1]))
+assert measured["isa"] in ("portable", "avx2", "avx512") and measured["threads"] >= 1
+assert measured["peak_gflops"]["fp32"] > 0 and measured["peak_gflops"]["bf16"] is None
+assert 0 < measured["worker_model_share"] < 1
+[case] = measured["cases"]
+assert case["case"] == "nano" and case["precision"] == "fp32"
+assert case["tokens_per_second"] > 0 and case["gflops"] > 0 and 0 < case["fraction_of_peak"] < 1.1
+assert case["peak_memory_bytes"] is None or case["peak_memory_bytes"] > 4 * 4 * 1835392
+EOF
+ok $? "bench trainer measures a case as one JSON object"
 
 make -s install PREFIX="$folder/prefix" >"$folder/said" 2>&1
 (cd "$folder" && PATH=$folder/prefix/bin:$PATH && sweep plan prefix/share/sweep/sweeps/bilingual.yaml &&

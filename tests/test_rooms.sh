@@ -10,7 +10,7 @@ room() { # room ROOM ALLOWED: regular expression of rooms that it may include
     ok "$found" "$1 includes nothing but $2"
 }
 only() { # only HEADER WHERE: the header is included nowhere else
-    found=$(grep -nE "^#include <$1>" -r base model corpus laws hdf5_schema worker orchestrator tests | grep -vE "^($2)")
+    found=$(grep -nE "^#include <$1>" -r base model corpus laws hdf5_schema worker bench orchestrator tests | grep -vE "^($2)")
     ok "$found" "$1 is included in $2 alone"
 }
 room base 'base'
@@ -19,6 +19,7 @@ room corpus 'base|corpus'
 room laws 'base|laws'
 room hdf5_schema 'base|hdf5_schema'
 room worker 'base|model|corpus|worker'
+room bench 'base|model|corpus|worker|bench'
 only 'hdf5\.h' 'hdf5_schema/|tests/test_archive.c'
 only 'yaml\.h' 'orchestrator/study_yaml.c'
 only 'mpi\.h' 'worker/|orchestrator/'

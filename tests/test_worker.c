@@ -48,7 +48,7 @@ static int take_seen(void *context, const struct language_tokens *seen, uint32_t
 }
 
 static struct run_sink sink_to(struct told *told) {
-    return (struct run_sink){told, take_curve, take_losses, take_seen};
+    return (struct run_sink){told, take_curve, take_losses, take_seen, NULL};
 }
 
 /* The third is so short that a run sees all of it several times. */

@@ -3,20 +3,12 @@
 #include "model/kernels.h"
 
 #include <omp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What each rank of a node tells the others. */
-struct place {
-    cpu_set_t cores;
-    int trains;
-};
-
-static int threads_of(const struct place *places, int ranks, int me) {
-    const char *wished = getenv("OMP_NUM_THREADS");
+int machine_threads(const struct place *places, int ranks, int me, const char *wished) {
     if (wished && atoi(wished) > 0)
         return atoi(wished);
     int sharing = 0; /* training ranks whose cores overlap mine */
@@ -52,12 +44,15 @@ void machine_find(MPI_Comm comm, struct machine *machine) {
     cpu_set_t all;
     CPU_ZERO(&all);
     for (int i = 0; i < node_ranks; i++) {
+        if (!places[i].trains)
+            continue;
         CPU_OR(&all, &all, &places[i].cores);
-        machine->workers_here += places[i].trains;
+        machine->workers_here++;
     }
     machine->cores_here = CPU_COUNT(&all);
     machine->cores = CPU_COUNT(&mine.cores);
-    machine->threads = threads_of(places, node_ranks, node_rank);
+    machine->cores_online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    machine->threads = machine_threads(places, node_ranks, node_rank, getenv("OMP_NUM_THREADS"));
     /* What the coordinator computes, it computes while the workers wait. */
     omp_set_num_threads(mine.trains ? machine->threads : machine->cores);
     free(places);
@@ -78,4 +73,46 @@ struct machine *machine_gather(MPI_Comm comm, const struct machine *machine) {
     }
     MPI_Gather(machine, sizeof *machine, MPI_BYTE, machines, sizeof *machine, MPI_BYTE, 0, comm);
     return machines;
+}
+
+/* Threads of the workers on the node of rank first, which is the first of them. */
+static int node_threads(const struct machine *machines, int first) {
+    int threads = 0;
+    for (int rank = first; rank < machines[0].ranks; rank++)
+        threads += strcmp(machines[rank].host, machines[first].host) == 0 ? machines[rank].threads : 0;
+    return threads;
+}
+
+void machine_advice(const struct machine *machines, char *advice, size_t size) {
+    advice[0] = '\0';
+    const int first = machines[0].ranks > 1;
+    for (int rank = first; rank < machines[0].ranks; rank++) {
+        const struct machine *worker = &machines[rank];
+        if (worker->threads <= worker->cores)
+            continue;
+        if (worker->cores < worker->cores_online)
+            snprintf(advice, size,
+                     "%d threads of rank %d share the %d of %d cores that it is bound to; start with `mpirun "
+                     "--bind-to none`",
+                     worker->threads, rank, worker->cores, worker->cores_online);
+        else
+            snprintf(advice, size, "%d threads of rank %d share %d cores; a smaller OMP_NUM_THREADS would be faster",
+                     worker->threads, rank, worker->cores);
+        return;
+    }
+    for (int rank = first; rank < machines[0].ranks; rank++) {
+        const struct machine *worker = &machines[rank];
+        const int threads = node_threads(machines, rank);
+        if (threads > worker->cores_here)
+            snprintf(advice, size, "%d threads share %d cores of node %s; fewer ranks would be as fast%s", threads,
+                     worker->cores_here, worker->host,
+                     worker->cores_here < worker->cores_online ? ", or start with `mpirun --bind-to none`" : "");
+        else if (worker->cores_here < worker->cores_online)
+            snprintf(advice, size,
+                     "workers may use %d of %d cores of node %s; if the others are free, start with `mpirun --bind-to "
+                     "none`",
+                     worker->cores_here, worker->cores_online, worker->host);
+        if (advice[0])
+            return;
+    }
 }

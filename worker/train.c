@@ -6,6 +6,7 @@
 #include "model/schedule.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct training {
     float *losses;                /* [micro_batch, T] */
     struct loss_point *points;    /* [test_count] */
     struct language_tokens *seen; /* [language_count] */
+    double model_seconds;         /* spent in model code so far */
 };
 
 static struct model_setup model_setup(const struct run_spec *spec) {
@@ -79,7 +81,10 @@ static int training_open(struct training *training, struct error *error) {
                           spec->evaluation_tokens, error) != 0)
             return -1;
     const struct model_setup setup = model_setup(spec);
-    return model_create(&training->model, &setup, error);
+    const double start = omp_get_wtime();
+    const int result = model_create(&training->model, &setup, error);
+    training->model_seconds += omp_get_wtime() - start;
+    return result;
 }
 
 /* Sum of the cross entropies over the predictions of a test set, in the order of the text. */
@@ -90,7 +95,9 @@ static double test_loss_sum(struct training *training, const struct test_set *se
         const uint64_t left = set->windows - first;
         const uint32_t count = left < training->spec->micro_batch ? (uint32_t)left : training->spec->micro_batch;
         test_set_get(set, first, count, training->tokens);
+        const double start = omp_get_wtime();
         model_losses(training->model, training->tokens, count, training->losses);
+        training->model_seconds += omp_get_wtime() - start;
         for (uint32_t i = 0; i < count; i++) {
             const uint32_t predictions = test_set_predictions(set, first + i);
             for (uint32_t t = 0; t < predictions; t++)
@@ -136,12 +143,16 @@ static double train_step(struct training *training, uint64_t step, float learnin
         const uint32_t count = left < spec->micro_batch ? left : spec->micro_batch;
         double loss;
         batches_get(training->batches, step, first, count, training->tokens);
+        const double start = omp_get_wtime();
         model_gradient(training->model, training->tokens, count, (float)(1 / predictions), step, first, &loss);
+        training->model_seconds += omp_get_wtime() - start;
         sum += loss;
     }
     struct model_optimizer optimizer = spec->optimizer;
     optimizer.learning_rate = learning_rate;
+    const double start = omp_get_wtime();
     const double norm = model_update(training->model, &optimizer);
+    training->model_seconds += omp_get_wtime() - start;
     return isfinite(norm) ? sum / predictions : NAN;
 }
 
@@ -224,5 +235,7 @@ int run_train(const struct run_spec *spec, const struct run_checkpoints *checkpo
     if (result == 0)
         result = train(&training, error);
     training_close(&training);
+    if (sink->model_seconds)
+        *sink->model_seconds += training.model_seconds;
     return result;
 }

@@ -18,6 +18,7 @@ struct run_sink {
     int (*add_curve)(void *context, const struct curve_point *point, struct error *error);
     int (*add_losses)(void *context, const struct loss_point *points, uint32_t count, struct error *error);
     int (*add_seen)(void *context, const struct language_tokens *seen, uint32_t count, struct error *error);
+    double *model_seconds; /* if set: what the run spends in model code is added (wall clock) */
 };
 
 /* Where a run keeps how far it came (model/checkpoint.h). */

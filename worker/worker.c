@@ -54,7 +54,7 @@ struct run_result worker_run(const struct run_spec *spec, const struct run_sink 
 }
 
 void worker_serve(MPI_Comm comm) {
-    const struct run_sink sink = {&comm, send_curve, send_losses, send_seen};
+    const struct run_sink sink = {&comm, send_curve, send_losses, send_seen, NULL};
     struct run_spec *spec = malloc(sizeof *spec);
     if (!spec)
         MPI_Abort(comm, EXIT_FAILURE);
