@@ -21,6 +21,8 @@ enum {
     TILE_COLUMNS = TILE_VECTORS * LANES,
     TILE_STEP = (TILE_ROWS + 7) / 8 * 8,
     TILE_SIZE = TILE_STEP * BLOCK_DEPTH, /* floats of a packed tile of either form */
+    BLOCK_ROOM = 1 << 18,                /* floats of a block of the right operand, for at most */
+    BLOCK_ROWS = 512,                    /* so many rows */
     UNIT_TILES = 140 / TILE_ROWS,        /* a thread's unit of work: at most so many tiles below each other */
     UNIT_PANELS = 32,                    /* times so many panels: C of half a megabyte */
 };
@@ -231,10 +233,12 @@ static void block_pack(float *panels, const struct product *block, const float *
 
 static void product(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
                     size_t depth, enum product_form form, bool accumulate) {
-    /* as many terms as fit beside a fair number of columns, then as many columns as fit */
+    /* as many terms as fit beside a fair number of columns, then as many columns as fit; what few rows use is soon used
+     * up and better stays in a near cache */
+    const size_t room = smaller(rows > BLOCK_ROWS ? rows * (BLOCK_ROOM / BLOCK_ROWS) : BLOCK_ROOM, WORKSPACE_SHARED);
     const size_t width = smaller(parts(columns, TILE_COLUMNS) * TILE_COLUMNS, BLOCK_COLUMNS);
-    const size_t deep = smaller(depth, WORKSPACE_SHARED / width / BLOCK_DEPTH * BLOCK_DEPTH);
-    const size_t wide = WORKSPACE_SHARED / deep / TILE_COLUMNS * TILE_COLUMNS;
+    const size_t deep = smaller(depth, room / width / BLOCK_DEPTH * BLOCK_DEPTH);
+    const size_t wide = room / deep / TILE_COLUMNS * TILE_COLUMNS;
     /* units of nearly the same height, a multiple of the threads */
     const size_t tiles = parts(rows, TILE_ROWS), threads = (size_t)work->threads;
     const size_t unit_tiles = parts(tiles, parts(parts(tiles, UNIT_TILES), threads) * threads);
