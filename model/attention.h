@@ -181,16 +181,14 @@ static void row_gradient(float *scores, float *dscores, size_t r, size_t seen, f
 /* Rows of dx, one for each key that a query from first on may see, += scores^T times panels of the queries' rows. */
 static void scores_apply_transposed(const struct head *head, float *dx, const float *scores, const float *panels,
                                     size_t first, size_t rows) {
-    float tile[1][TILE_SIZE];
     for (size_t block = 0; block < first + rows; block += BLOCK_DEPTH) {
         const size_t block_end = smaller(block + BLOCK_DEPTH, first + rows);
         for (size_t j = block; j < block_end; j += TILE_ROWS) {
             const size_t r = j > first ? j - first : 0; /* the first row that sees key j */
-            tiles_pack_transposed(tile, 1, scores + block * ATTENTION_ROWS + r * BLOCK_DEPTH + j - block, BLOCK_DEPTH,
-                                  block_end - j, rows - r);
+            const float *tile = scores + block * ATTENTION_ROWS + r * BLOCK_DEPTH + j - block;
             float *row = dx + head->offset + j * head->stride;
             for (size_t e = 0; e < head->size; e += TILE_COLUMNS)
-                tile_product_cut(row + e, head->stride, block_end - j, head->size - e, tile[0], TILE_OF_STEPS,
+                tile_product_cut(row + e, head->stride, block_end - j, head->size - e, tile, TILE_OF_SCORES,
                                  panels + e * rows + r * TILE_COLUMNS, rows - r, first > j,
                                  row + TILE_ROWS * head->stride + e);
         }

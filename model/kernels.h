@@ -42,11 +42,11 @@ struct workspace {
 };
 
 enum {
-    BLOCK_DEPTH = 256,    /* terms of a sum that a product takes at once */
-    BLOCK_COLUMNS = 1024, /* columns of the right operand that are packed at once */
-    HEAD_SIZE_MAX = 256,  /* of attention: one block deep */
-    ATTENTION_ROWS = 84,  /* queries that attention takes at once: whole tiles of 14 and of 6 */
-    WORKSPACE_SHARED = BLOCK_COLUMNS * BLOCK_DEPTH,
+    BLOCK_DEPTH = 256,   /* terms of a sum that a tile of a product takes at once */
+    BLOCK_COLUMNS = 512, /* columns of the right operand that are packed at once, at least, with all their terms */
+    HEAD_SIZE_MAX = 256, /* of attention: one block deep */
+    ATTENTION_ROWS = 84, /* queries that attention takes at once: whole tiles of 14 and of 6 */
+    WORKSPACE_SHARED = 1 << 20,
 };
 
 /* Floats that a thread needs for attention over T tokens with this head size. */

@@ -1,8 +1,9 @@
 /* Matrix products for vectors of 16 lanes: included behind vector.h by kernels_avx2.c and kernels_avx512.c.
  *
  * A tile is TILE_ROWS x TILE_COLUMNS elements of C, held in registers while the sums run along the inner dimension,
- * BLOCK_DEPTH terms at a time; C carries the chain of additions from one block to the next. For that the operands are
- * packed:
+ * BLOCK_DEPTH terms at a time; C carries the chain of additions from one block to the next. All threads pack a block of
+ * the right operand with as many terms as fit, then share out units of C, each of which stays in its thread's cache
+ * over all these terms: threads wait for each other twice a block, not twice every BLOCK_DEPTH terms. Operands, packed:
  *
  *   right operand: panels of TILE_COLUMNS columns          panel [depth, TILE_COLUMNS]
  *   left operand:  tiles of TILE_ROWS rows, either as rows  tile [TILE_ROWS, BLOCK_DEPTH]
@@ -20,8 +21,10 @@ enum {
     TILE_COLUMNS = TILE_VECTORS * LANES,
     TILE_STEP = (TILE_ROWS + 7) / 8 * 8,
     TILE_SIZE = TILE_STEP * BLOCK_DEPTH, /* floats of a packed tile of either form */
-    UNIT_TILES = 4,                      /* a thread's unit of work: so many tiles below each other */
-    UNIT_PANELS = 8,                     /* times so many panels */
+    BLOCK_ROOM = 1 << 18,                /* floats of a block of the right operand, for at most */
+    BLOCK_ROWS = 512,                    /* so many rows */
+    UNIT_TILES = 140 / TILE_ROWS,        /* a thread's unit of work: at most so many tiles below each other */
+    UNIT_PANELS = 32,                    /* times so many panels: C of half a megabyte */
 };
 
 static inline size_t smaller(size_t x, size_t y) {
@@ -65,14 +68,16 @@ __attribute__((always_inline)) static inline void tile_multiply(float *c, size_t
             vector_store(c + i * stride + j * LANES, sum[i][j]);
 }
 
-enum tile_layout { TILE_OF_ROWS, TILE_OF_STEPS };
+enum tile_layout { TILE_OF_ROWS, TILE_OF_STEPS, TILE_OF_SCORES /* of steps BLOCK_DEPTH apart: not packed */ };
 
 static void tile_product(float *c, size_t stride, const float *left, enum tile_layout layout, const float *panel,
                          size_t depth, bool accumulate, const float *next) {
     if (layout == TILE_OF_ROWS)
         tile_multiply(c, stride, left, BLOCK_DEPTH, 1, panel, depth, accumulate, next);
-    else
+    else if (layout == TILE_OF_STEPS)
         tile_multiply(c, stride, left, 1, TILE_STEP, panel, depth, accumulate, next);
+    else
+        tile_multiply(c, stride, left, 1, BLOCK_DEPTH, panel, depth, accumulate, next);
 }
 
 /* The same where only the first rows and columns of the tile may be wanted: through a whole tile beside C then. */
@@ -163,43 +168,84 @@ static size_t parts(size_t size, size_t part) {
 /* What all units of one block of the right operand have in common. */
 struct product {
     float *c;
-    const float *a, *panels; /* panels: [block_columns / TILE_COLUMNS, block_depth, TILE_COLUMNS] */
+    const float *a, *panels; /* panels: [block_depth / BLOCK_DEPTH][block_columns / TILE_COLUMNS, <= BLOCK_DEPTH,
+                                TILE_COLUMNS] */
     size_t rows, columns, depth;
     size_t column, block_columns, p, block_depth; /* the block: where it begins, its size */
+    size_t unit_tiles;                            /* rows of a unit, in tiles; at most UNIT_TILES */
     bool left_transposed, accumulate;
 };
 
-/* A unit of work: the tiles of some rows, packed by the thread that uses them, with some panels. */
-static void unit_product(const struct product *product, size_t row, size_t first_panel) {
-    float left[UNIT_TILES][TILE_SIZE] __attribute__((aligned(64)));
-    const size_t rows = product->rows - row, columns = product->columns, depth = product->block_depth;
-    const size_t tiles = smaller(parts(rows, TILE_ROWS), UNIT_TILES);
-    const size_t panels = smaller(parts(product->block_columns, TILE_COLUMNS), first_panel + UNIT_PANELS);
-    const enum tile_layout layout = product->left_transposed ? TILE_OF_STEPS : TILE_OF_ROWS;
+/* Where the panels of the block's terms from p on begin. */
+static size_t panels_of(const struct product *block, size_t p) {
+    return p * parts(block->block_columns, TILE_COLUMNS) * TILE_COLUMNS;
+}
+
+/* Tiles of a from row and term p on, packed. */
+static void unit_pack(float (*left)[TILE_SIZE], size_t tiles, const struct product *product, size_t row, size_t p,
+                      size_t depth) {
+    const size_t rows = product->rows - row;
     if (product->left_transposed)
-        tiles_pack_transposed(left, tiles, product->a + product->p * product->rows + row, product->rows, rows, depth);
+        tiles_pack_transposed(left, tiles, product->a + p * product->rows + row, product->rows, rows, depth);
     else
         for (size_t i = 0; i < tiles; i++)
-            tile_pack(left[i], product->a + (row + i * TILE_ROWS) * product->depth + product->p, product->depth,
+            tile_pack(left[i], product->a + (row + i * TILE_ROWS) * product->depth + p, product->depth,
                       rows - i * TILE_ROWS, depth);
-    for (size_t j = first_panel; j < panels; j++)
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t column = product->column + j * TILE_COLUMNS;
-            float *c = product->c + (row + i * TILE_ROWS) * columns + column;
-            const float *next = i + 1 < tiles    ? c + TILE_ROWS * columns
-                                : j + 1 < panels ? product->c + row * columns + column + TILE_COLUMNS
-                                                 : c;
-            tile_product_cut(c, columns, rows - i * TILE_ROWS, columns - column, left[i], layout,
-                             product->panels + j * TILE_COLUMNS * depth, depth, product->accumulate, next);
-        }
+}
+
+/* A unit of work: so much of C that it stays near while the sums run along the whole depth of the block. Its tiles of
+ * the left operand are packed by the thread that uses them. */
+static void unit_product(const struct product *product, size_t row, size_t first_panel) {
+    float left[UNIT_TILES][TILE_SIZE] __attribute__((aligned(64)));
+    const size_t rows = product->rows - row, columns = product->columns;
+    const size_t tiles = smaller(parts(rows, TILE_ROWS), product->unit_tiles);
+    const size_t panels = smaller(parts(product->block_columns, TILE_COLUMNS), first_panel + UNIT_PANELS);
+    const enum tile_layout layout = product->left_transposed ? TILE_OF_STEPS : TILE_OF_ROWS;
+    for (size_t p = 0; p < product->block_depth; p += BLOCK_DEPTH) {
+        const size_t depth = smaller(product->block_depth - p, BLOCK_DEPTH);
+        const float *panel = product->panels + panels_of(product, p) + first_panel * TILE_COLUMNS * depth;
+        unit_pack(left, tiles, product, row, product->p + p, depth);
+        for (size_t j = first_panel; j < panels; j++, panel += TILE_COLUMNS * depth)
+            for (size_t i = 0; i < tiles; i++) {
+                const size_t column = product->column + j * TILE_COLUMNS;
+                float *c = product->c + (row + i * TILE_ROWS) * columns + column;
+                const float *next = i + 1 < tiles    ? c + TILE_ROWS * columns
+                                    : j + 1 < panels ? product->c + row * columns + column + TILE_COLUMNS
+                                                     : c;
+                tile_product_cut(c, columns, rows - i * TILE_ROWS, columns - column, left[i], layout, panel, depth,
+                                 product->accumulate || p > 0, next);
+            }
+    }
+}
+
+/* The panels of one column of panels of b, for all terms of the block. */
+static void block_pack(float *panels, const struct product *block, const float *b, enum product_form form, size_t j) {
+    const size_t column = block->column + j, columns = block->block_columns - j;
+    for (size_t p = 0; p < block->block_depth; p += BLOCK_DEPTH) {
+        const size_t depth = smaller(block->block_depth - p, BLOCK_DEPTH);
+        float *panel = panels + panels_of(block, p) + j * depth;
+        if (form == PRODUCT_RIGHT_TRANSPOSED)
+            panel_pack_transposed(panel, b + column * block->depth + block->p + p, block->depth, depth, columns);
+        else
+            panel_pack(panel, b + (block->p + p) * block->columns + column, block->columns, depth, columns);
+    }
 }
 
 static void product(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
                     size_t depth, enum product_form form, bool accumulate) {
-    const size_t units_down = parts(rows, UNIT_TILES * TILE_ROWS);
+    /* as many terms as fit beside a fair number of columns, then as many columns as fit; what few rows use is soon used
+     * up and better stays in a near cache */
+    const size_t room = smaller(rows > BLOCK_ROWS ? rows * (BLOCK_ROOM / BLOCK_ROWS) : BLOCK_ROOM, WORKSPACE_SHARED);
+    const size_t width = smaller(parts(columns, TILE_COLUMNS) * TILE_COLUMNS, BLOCK_COLUMNS);
+    const size_t deep = smaller(depth, room / width / BLOCK_DEPTH * BLOCK_DEPTH);
+    const size_t wide = room / deep / TILE_COLUMNS * TILE_COLUMNS;
+    /* units of nearly the same height, a multiple of the threads */
+    const size_t tiles = parts(rows, TILE_ROWS), threads = (size_t)work->threads;
+    const size_t unit_tiles = parts(tiles, parts(parts(tiles, UNIT_TILES), threads) * threads);
+    const size_t units_down = parts(tiles, unit_tiles);
 #pragma omp parallel num_threads(work->threads)
-    for (size_t column = 0; column < columns; column += BLOCK_COLUMNS)
-        for (size_t p = 0; p < depth; p += BLOCK_DEPTH) {
+    for (size_t column = 0; column < columns; column += wide)
+        for (size_t p = 0; p < depth; p += deep) {
             const struct product block = {
                 .c = c,
                 .a = a,
@@ -208,26 +254,20 @@ static void product(const struct workspace *work, float *c, const float *a, cons
                 .columns = columns,
                 .depth = depth,
                 .column = column,
-                .block_columns = smaller(columns - column, BLOCK_COLUMNS),
+                .block_columns = smaller(columns - column, wide),
                 .p = p,
-                .block_depth = smaller(depth - p, BLOCK_DEPTH),
+                .block_depth = smaller(depth - p, deep),
+                .unit_tiles = unit_tiles,
                 .left_transposed = form == PRODUCT_LEFT_TRANSPOSED,
                 .accumulate = accumulate || p > 0,
             };
 #pragma omp for
-            for (size_t j = 0; j < block.block_columns; j += TILE_COLUMNS) {
-                float *panel = work->shared + j * block.block_depth;
-                if (form == PRODUCT_RIGHT_TRANSPOSED)
-                    panel_pack_transposed(panel, b + (column + j) * depth + p, depth, block.block_depth,
-                                          block.block_columns - j);
-                else
-                    panel_pack(panel, b + p * columns + column + j, columns, block.block_depth,
-                               block.block_columns - j);
-            }
+            for (size_t j = 0; j < block.block_columns; j += TILE_COLUMNS)
+                block_pack(work->shared, &block, b, form, j);
             const size_t units_across = parts(block.block_columns, UNIT_PANELS * TILE_COLUMNS);
 #pragma omp for schedule(dynamic)
             for (size_t unit = 0; unit < units_down * units_across; unit++)
-                unit_product(&block, unit / units_across * UNIT_TILES * TILE_ROWS, unit % units_across * UNIT_PANELS);
+                unit_product(&block, unit / units_across * unit_tiles * TILE_ROWS, unit % units_across * UNIT_PANELS);
         }
 }
 

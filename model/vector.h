@@ -41,8 +41,10 @@ static inline float vector_largest(const float *x, size_t size, float floor) {
         most = vector_maximum(most, vector_load(x + i));
     float lane[LANES];
     vector_store(lane, most);
-    for (size_t l = 0; l < LANES; l++)
-        floor = lane[l] > floor ? lane[l] : floor;
+    const __m256 eight = _mm256_max_ps(_mm256_loadu_ps(lane), _mm256_loadu_ps(lane + 8));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    floor = _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
     for (; i < size; i++)
         floor = x[i] > floor ? x[i] : floor;
     return floor;

@@ -95,7 +95,8 @@ static void product_case(const struct kernels *kernels, const struct workspace *
 
 static void products_agree(void **state) {
     (void)state;
-    const size_t sizes[][3] = {{1, 1, 1}, {14, 32, 16}, {29, 33, 257}, {57, 131, 300}, {3, 1037, 9}, {1361, 7, 5}};
+    const size_t sizes[][3] = {{1, 1, 1},    {14, 32, 16}, {29, 33, 257},  {57, 131, 300},
+                               {3, 1037, 9}, {1361, 7, 5}, {3, 1037, 517}, {2050, 33, 3}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 3; form++)
             for (int accumulate = 0; accumulate < 2; accumulate++) {
