@@ -4,6 +4,7 @@
 #include "worker/protocol.h"
 #include "worker/worker.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,14 @@ static double seconds_since_1970(void) {
 }
 
 static int sync_journal(struct coordinator *coordinator, struct error *error) {
-    coordinator->synced = progress_clock();
+    coordinator->synced = omp_get_wtime();
     coordinator->unsynced = false;
     return journal_sync(coordinator->journal, error);
 }
 
 /* What has been told so far, as an archive that readers may open while the study goes on. */
 static int publish(struct coordinator *coordinator, struct error *error) {
-    const double began = progress_clock();
+    const double began = omp_get_wtime();
     struct study_data data;
     uint64_t torn;
     if (sync_journal(coordinator, error) != 0 || journal_read(coordinator->journal_path, &data, &torn, error) != 0)
@@ -38,7 +39,7 @@ static int publish(struct coordinator *coordinator, struct error *error) {
             data.outcomes[run].status = RUN_RUNNING;
     const int result = archive_write(coordinator->study->archive, &data, error);
     study_data_free(&data);
-    coordinator->published = progress_clock();
+    coordinator->published = omp_get_wtime();
     coordinator->publish_seconds = coordinator->published - began;
     coordinator->unpublished = false;
     return result;
@@ -46,7 +47,7 @@ static int publish(struct coordinator *coordinator, struct error *error) {
 
 /* Syncs, publishes and shows progress, each when its time has come. */
 static int tend(struct coordinator *coordinator, struct error *error) {
-    const double now = progress_clock();
+    const double now = omp_get_wtime();
     if (coordinator->unsynced && now - coordinator->synced >= SYNC_SECONDS && sync_journal(coordinator, error) != 0)
         return -1;
     if (coordinator->unpublished && now - coordinator->published >= PUBLISH_SECONDS &&
@@ -235,7 +236,7 @@ static int run_over_workers(struct coordinator *coordinator, struct crew *crew, 
 
 int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct machine *machines,
                     struct error *error) {
-    coordinator->synced = coordinator->published = progress_clock();
+    coordinator->synced = coordinator->published = omp_get_wtime();
     struct run_spec *spec = malloc(sizeof *spec);
     if (!spec)
         return error_set(error, ERROR_FAILED, "no memory for a run specification");

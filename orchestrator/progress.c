@@ -1,18 +1,12 @@
 #include "orchestrator/progress.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-double progress_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void progress_format_seconds(char text[16], double seconds) {
     const unsigned whole = seconds > 0 ? seconds < 1e8 ? (unsigned)(seconds + 0.5) : 100000000 : 0;
@@ -25,7 +19,7 @@ void progress_format_seconds(char text[16], double seconds) {
 }
 
 int progress_begin(struct progress *progress, const struct schedule *schedule, bool quiet, struct error *error) {
-    *progress = (struct progress){.schedule = schedule, .quiet = quiet, .began = progress_clock()};
+    *progress = (struct progress){.schedule = schedule, .quiet = quiet, .began = omp_get_wtime()};
     progress->terminal = isatty(STDERR_FILENO) == 1;
     progress->tokens_of_run = calloc(schedule->plan->count, sizeof *progress->tokens_of_run);
     if (!progress->tokens_of_run)
@@ -62,7 +56,7 @@ void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens) {
 }
 
 void progress_show(struct progress *progress) {
-    const double now = progress_clock();
+    const double now = omp_get_wtime();
     /* Lines that stay come ever more rarely: a log of days should not be a book of them. */
     const double pause = progress->terminal ? 1 : fmin(fmax((now - progress->began) / 10, 10), 300);
     if (progress->quiet || now - progress->shown < pause)

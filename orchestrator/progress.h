@@ -10,7 +10,7 @@
 struct progress {
     const struct schedule *schedule;
     bool quiet, terminal;
-    double began, shown;     /* seconds of the monotonic clock */
+    double began, shown;     /* omp_get_wtime(), seconds */
     double flops_left;       /* of the whole study */
     double flops_done;       /* since the program started */
     uint64_t tokens_done;    /* since the program started */
@@ -29,9 +29,6 @@ void progress_show(struct progress *progress);
 
 /* A line of its own above the redrawn one: printf style, without newline. */
 void progress_say(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Seconds of the monotonic clock. */
-double progress_clock(void);
 
 /* "2h03m", "4m10s", "12s". */
 void progress_format_seconds(char text[16], double seconds);

@@ -1,23 +1,9 @@
 #!/bin/sh
 # sweep export and sweep check on an archive, its journal, and files that are neither.
 sweep=$PWD/bin/sweep
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+. tests/check.sh
 build/release/test_archive "$folder/a.h5" "$folder/a.h5.journal" || exit 1
 cd "$folder" || exit 1
-number=0
-
-check() { # check NAME COMMAND...: one line of TAP
-    name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' log
-    fi
-}
 
 line() { # line NUMBER TEXT COMMAND...: that line of its output is the text
     wanted=$2

@@ -1,20 +1,6 @@
 #!/bin/sh
 # The Python of docs/archive.md reads an archive, and so do the tools of HDF5.
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-number=0
-
-check() { # check NAME COMMAND...: one line of TAP
-    name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$folder/log" 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' "$folder/log"
-    fi
-}
+. tests/check.sh
 
 read_with_page() {
     sed -n '/^```python$/,/^```$/{/^```/d;p;}' docs/archive.md >"$folder/page.py"

@@ -1,20 +1,6 @@
 #!/bin/sh
 # The Python of docs/checkpoints.md reads a checkpoint, and sweep check knows a sound one from a damaged one.
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-number=0
-
-check() { # check NAME COMMAND...: one line of TAP
-    name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$folder/log" 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' "$folder/log"
-    fi
-}
+. tests/check.sh
 
 # Weight i of the sample is i, so the means are those of whole numbers.
 read_with_page() {

@@ -67,7 +67,6 @@ run 2 ranks2
 [ $? -eq 2 ] && grep -q 'training.learning_rate was' "$folder/log"
 ok $? "a changed study is refused and the difference named"
 cp "$folder/sweeps/saved.yaml" "$folder/sweeps/tiny.yaml"
-mv "$folder/cut.h5.journal" "$folder/gone" 2>/dev/null
 mv "$folder/ranks2.h5.journal" "$folder/gone"
 run 2 ranks2
 [ $? -eq 2 ] && grep -q 'without its journal' "$folder/log"
@@ -81,9 +80,7 @@ ok $? "runs that break down are told with their cause, exit code 1"
 "$sweep" export "$folder/broken.h5" --table runs | grep -q 'failed.*not finite'
 ok $? "and stand in the archive as failed"
 
-run 64 crowd 2>/dev/null
 cp "$folder/sweeps/saved.yaml" "$folder/sweeps/tiny.yaml"
-rm -f "$folder"/crowd.h5*
 run 64 crowd && same "$folder/alone.h5" "$folder/crowd.h5"
 ok $? "runs on 64 ranks of one small machine"
 echo "1..$count"

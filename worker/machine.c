@@ -43,12 +43,9 @@ void machine_find(MPI_Comm comm, struct machine *machine) {
 
     cpu_set_t all;
     CPU_ZERO(&all);
-    for (int i = 0; i < node_ranks; i++) {
-        if (!places[i].trains)
-            continue;
-        CPU_OR(&all, &all, &places[i].cores);
-        machine->workers_here++;
-    }
+    for (int i = 0; i < node_ranks; i++)
+        if (places[i].trains)
+            CPU_OR(&all, &all, &places[i].cores);
     machine->cores_here = CPU_COUNT(&all);
     machine->cores = CPU_COUNT(&mine.cores);
     machine->cores_online = (int)sysconf(_SC_NPROCESSORS_ONLN);

@@ -10,8 +10,7 @@
 struct machine {
     int rank, ranks;  /* in the communicator */
     int nodes;        /* nodes of the whole job */
-    int workers_here; /* ranks of this node that train */
-    int cores_here;   /* cores that those may use between them */
+    int cores_here;   /* cores that the ranks of this node that train may use between them */
     int cores_online; /* cores of this node */
     int cores;        /* that this rank may use */
     int threads;      /* that it trains with */

@@ -44,13 +44,6 @@ static size_t loss_bytes(const struct run_spec *spec) {
     return (size_t)spec->micro_batch * spec->sequence * sizeof(float);
 }
 
-size_t run_memory_bytes(const struct run_spec *spec) {
-    const struct model_setup setup = model_setup(spec);
-    return model_memory_bytes(&setup) + token_bytes(spec) + loss_bytes(spec) +
-           spec->test_count * (sizeof(struct test_set) + sizeof(struct loss_point)) +
-           spec->language_count * sizeof(struct language_tokens);
-}
-
 static void training_close(struct training *training) {
     batches_close(training->batches);
     for (uint32_t i = 0; i < training->tests_open; i++)

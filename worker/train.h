@@ -10,8 +10,6 @@
 #include "base/record.h"
 #include "worker/run_spec.h"
 
-#include <stddef.h>
-
 /* Where a run tells what it finds, in order; an error from the sink ends the run with it. */
 struct run_sink {
     void *context;
@@ -36,8 +34,5 @@ struct run_checkpoints {
  * memory is short, or the loss or gradient is no longer finite (the step is named). */
 int run_train(const struct run_spec *spec, const struct run_checkpoints *checkpoints, const struct run_sink *sink,
               struct error *error);
-
-/* Bytes that run_train allocates, the mapped shards not counted. */
-size_t run_memory_bytes(const struct run_spec *spec);
 
 #endif
