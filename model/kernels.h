@@ -36,6 +36,7 @@ const char *kernels_isa(void);
 /* Memory that kernels work in, made once by the model. */
 struct workspace {
     int threads;     /* of every kernel */
+    bool bf16;       /* operands of products are rounded to bf16, to nearest, ties to even */
     float *shared;   /* [WORKSPACE_SHARED]: right operand of a product, packed */
     float *own;      /* [threads, own_size]: each thread's blocks of attention */
     size_t own_size; /* workspace_own_size() */

@@ -44,6 +44,17 @@ static float kernel_exp(float x) {
     return p * power;
 }
 
+/* x as an operand of a product: in bf16 its upper 16 bits, rounded to nearest, ties to even; NaN stays. */
+static float operand(const struct workspace *work, float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (!work->bf16 || x != x)
+        return x;
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 static void product(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
                     size_t depth, enum product_form form, bool accumulate) {
     const size_t a_row = form == PRODUCT_LEFT_TRANSPOSED ? 1 : depth,
@@ -57,7 +68,8 @@ static void product(const struct workspace *work, float *c, const float *a, cons
             memset(row, 0, columns * sizeof *row);
         for (size_t p = 0; p < depth; p++)
             for (size_t j = 0; j < columns; j++)
-                row[j] = fmaf(a[i * a_row + p * a_step], b[p * b_step + j * b_column], row[j]);
+                row[j] = fmaf(operand(work, a[i * a_row + p * a_step]), operand(work, b[p * b_step + j * b_column]),
+                              row[j]);
     }
 }
 

@@ -110,6 +110,7 @@ size_t model_lay_out(struct model *model, const struct model_setup *setup, void 
     model->logits = take_floats(&arena, (M < LOSS_ROWS ? M : LOSS_ROWS) * (size_t)shape->vocabulary);
 
     model->work.threads = omp_get_max_threads();
+    model->work.bf16 = setup->precision == MODEL_BF16;
     model->work.own_size = workspace_own_size(setup->sequence, shape->head_size);
     model->work.shared = take_floats(&arena, WORKSPACE_SHARED);
     model->work.own = take_floats(&arena, (size_t)model->work.threads * model->work.own_size);
@@ -137,6 +138,8 @@ static int setup_check(const struct model_setup *setup, struct error *error) {
         if (bounds[i].value < 1 || bounds[i].value > bounds[i].most)
             return error_set(error, ERROR_INPUT, "model: %s is %llu; it must be 1 to %llu", bounds[i].name,
                              (unsigned long long)bounds[i].value, (unsigned long long)bounds[i].most);
+    if (setup->precision != MODEL_FP32 && setup->precision != MODEL_BF16)
+        return error_set(error, ERROR_INPUT, "model: no such precision");
     if (shape->head_size % 2 != 0)
         return error_set(error, ERROR_INPUT, "model: head size is %u; it must be even", shape->head_size);
     if (!(setup->dropout >= 0 && setup->dropout < 1))

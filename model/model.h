@@ -32,9 +32,16 @@ struct model_shape {
     uint32_t vocabulary;   /* V, 1 to 65 536: tokens are 16 bits */
 };
 
+/* Of matrix products; everything else, and every number that is kept, is fp32 in both. */
+enum model_precision {
+    MODEL_FP32,
+    MODEL_BF16 /* operands of products rounded to bf16, sums in fp32 */
+};
+
 /* What a model is made for. */
 struct model_setup {
     struct model_shape shape;
+    enum model_precision precision;
     uint32_t batch;    /* B: most sequences in one call of model_gradient or model_losses */
     uint32_t sequence; /* T: tokens of a sequence */
     float dropout;     /* probability that an element is dropped, 0 to < 1 */
