@@ -20,24 +20,27 @@ enum { SCORE_BLOCK = ATTENTION_ROWS * BLOCK_DEPTH };
 /* One head of one sequence: where its arrays lie in a thread's memory (workspace_own_size adds them up). Columns of
  * panels are filled up to whole panels with zeros. */
 struct head {
-    size_t sequence, size, stride;     /* T, h, floats from one row to the next */
-    size_t offset;                     /* of the head's first element */
-    float *scores, *dscores;           /* [key blocks, ATTENTION_ROWS, BLOCK_DEPTH] */
-    float *keys_across;                /* panels of k^T: [T / TILE_COLUMNS, h, TILE_COLUMNS] */
-    float *values_across;              /* panels of v^T, alike */
-    float *down;                       /* panels of k or v: [key blocks, h / TILE_COLUMNS, BLOCK_DEPTH, TILE_COLUMNS] */
-    float *queries, *douts;            /* left tiles of the rows at hand: [ATTENTION_ROWS, BLOCK_DEPTH] */
+    size_t sequence, size;         /* T, h */
+    size_t stride, offset;         /* of q, k, v and their gradients: floats from row to row, to the first element */
+    size_t out_stride, out_offset; /* of out and its gradient */
+    float *scores, *dscores;       /* [key blocks, ATTENTION_ROWS, BLOCK_DEPTH] */
+    float *keys_across;            /* panels of k^T: [T / TILE_COLUMNS, h, TILE_COLUMNS] */
+    float *values_across;          /* panels of v^T, alike */
+    float *down;                   /* panels of k or v: [key blocks, h / TILE_COLUMNS, BLOCK_DEPTH, TILE_COLUMNS] */
+    float *queries, *douts;        /* left tiles of the rows at hand: [ATTENTION_ROWS, BLOCK_DEPTH] */
     float *query_panels, *dout_panels; /* [h / TILE_COLUMNS, ATTENTION_ROWS, TILE_COLUMNS] */
 };
 
 static struct head head_begin(const struct workspace *work, const struct attention_shape *shape, size_t unit) {
-    const size_t T = shape->sequence, h = shape->head_size, stride = (size_t)shape->heads * h;
+    const size_t T = shape->sequence, h = shape->head_size, out_stride = (size_t)shape->heads * h;
     const size_t T_panels = (T + 31) / 32 * 32, h_panels = (h + 31) / 32 * 32, blocks = parts(T, BLOCK_DEPTH);
     struct head head = {
         .sequence = T,
         .size = h,
-        .stride = stride,
-        .offset = unit / shape->heads * T * stride + unit % shape->heads * h,
+        .stride = shape->stride,
+        .offset = unit / shape->heads * T * shape->stride + unit % shape->heads * h,
+        .out_stride = out_stride,
+        .out_offset = unit / shape->heads * T * out_stride + unit % shape->heads * h,
     };
     head.scores = work->own + (size_t)omp_get_thread_num() * work->own_size;
     head.dscores = head.scores + blocks * SCORE_BLOCK;
@@ -58,25 +61,24 @@ static void panels_across(const struct head *head, float *panels, const float *x
                               head->sequence - j);
 }
 
-/* The panels of rows of x, x [rows, h]. */
-static void panels_down(const struct head *head, float *panels, const float *x, size_t rows) {
+/* The panels of x [rows, h]. */
+static void panels_down(const struct head *head, float *panels, const float *x, size_t stride, size_t rows) {
     for (size_t e = 0; e < head->size; e += TILE_COLUMNS)
-        panel_pack(panels + e * rows, x + e, head->stride, rows, head->size - e);
+        panel_pack(panels + e * rows, x + e, stride, rows, head->size - e);
 }
 
 /* down: the panels of x [T, h], a block of rows after the other. */
 static void blocks_down(const struct head *head, const float *x) {
     const size_t columns = parts(head->size, TILE_COLUMNS) * TILE_COLUMNS;
     for (size_t j = 0; j < head->sequence; j += BLOCK_DEPTH)
-        panels_down(head, head->down + j * columns, x + head->offset + j * head->stride,
+        panels_down(head, head->down + j * columns, x + head->offset + j * head->stride, head->stride,
                     smaller(head->sequence - j, BLOCK_DEPTH));
 }
 
-/* Rows of x from first on as left tiles. */
-static void rows_pack(const struct head *head, float *tiles, const float *x, size_t first, size_t rows) {
+/* x [rows, h] as left tiles. */
+static void rows_pack(const struct head *head, float *tiles, const float *x, size_t stride, size_t rows) {
     for (size_t r = 0; r < rows; r += TILE_ROWS)
-        tile_pack(tiles + r * BLOCK_DEPTH, x + head->offset + (first + r) * head->stride, head->stride, rows - r,
-                  head->size);
+        tile_pack(tiles + r * BLOCK_DEPTH, x + r * stride, stride, rows - r, head->size);
 }
 
 /* scores of the rows from first on = rows times panels across, for the keys that one of a tile's rows may see. */
@@ -101,17 +103,18 @@ static void scores_clear(float *scores, size_t r, size_t seen, size_t end) {
     }
 }
 
-/* Rows of out from first on = scores times the panels of down. */
-static void scores_apply(const struct head *head, float *out, const float *scores, size_t first, size_t rows) {
+/* out [rows, h], the rows from first on, = scores times the panels of down. */
+static void scores_apply(const struct head *head, float *out, size_t stride, const float *scores, size_t first,
+                         size_t rows) {
     const size_t columns = parts(head->size, TILE_COLUMNS) * TILE_COLUMNS;
     for (size_t r = 0; r < rows; r += TILE_ROWS) {
         const size_t seen = first + smaller(r + TILE_ROWS, rows);
-        float *row = out + head->offset + (first + r) * head->stride;
+        float *row = out + r * stride;
         for (size_t j = 0; j < seen; j += BLOCK_DEPTH) {
             const float *block = scores + j * ATTENTION_ROWS + r * BLOCK_DEPTH;
             const size_t block_rows = smaller(head->sequence - j, BLOCK_DEPTH);
             for (size_t e = 0; e < head->size; e += TILE_COLUMNS)
-                tile_product_cut(row + e, head->stride, rows - r, head->size - e, block, TILE_OF_ROWS,
+                tile_product_cut(row + e, stride, rows - r, head->size - e, block, TILE_OF_ROWS,
                                  head->down + j * columns + e * block_rows, smaller(seen - j, BLOCK_DEPTH), j > 0,
                                  row + e);
         }
@@ -145,8 +148,8 @@ static void attention(const struct workspace *work, float *out, float *log_sum, 
         blocks_down(&head, v);
         for (size_t first = 0; first < head.sequence; first += ATTENTION_ROWS) {
             const size_t rows = smaller(head.sequence - first, ATTENTION_ROWS), end = first + rows;
-            float inverse[ATTENTION_ROWS];
-            rows_pack(&head, head.queries, q, first, rows);
+            float inverse[ATTENTION_ROWS], *out_rows = out + head.out_offset + first * head.out_stride;
+            rows_pack(&head, head.queries, q + head.offset + first * head.stride, head.stride, rows);
             scores_multiply(&head, head.scores, head.queries, head.keys_across, first, rows);
             for (size_t r = 0; r < rows; r++) {
                 float largest;
@@ -155,9 +158,9 @@ static void attention(const struct workspace *work, float *out, float *log_sum, 
                 log_sum[unit * head.sequence + first + r] = (float)(largest + elementary_log(sum));
                 inverse[r] = 1.0F / sum;
             }
-            scores_apply(&head, out, head.scores, first, rows);
+            scores_apply(&head, out_rows, head.out_stride, head.scores, first, rows);
             for (size_t r = 0; r < rows; r++) {
-                float *row = out + head.offset + (first + r) * head.stride;
+                float *row = out_rows + r * head.out_stride;
                 for (size_t e = 0; e < head.size; e += LANES)
                     vector_store_at(row, e, head.size,
                                     vector_multiply(vector_load_at(row, e, head.size), vector_all(inverse[r])));
@@ -207,21 +210,23 @@ static void attention_backward(const struct workspace *work, float *dq, float *d
         for (size_t first = 0; first < head.sequence; first += ATTENTION_ROWS) {
             const size_t rows = smaller(head.sequence - first, ATTENTION_ROWS), end = first + rows;
             const size_t offset = head.offset + first * head.stride;
-            rows_pack(&head, head.queries, q, first, rows);
-            rows_pack(&head, head.douts, dout, first, rows);
-            panels_down(&head, head.query_panels, q + offset, rows);
-            panels_down(&head, head.dout_panels, dout + offset, rows);
+            const float *dout_rows = dout + head.out_offset + first * head.out_stride;
+            const float *out_rows = out + head.out_offset + first * head.out_stride;
+            rows_pack(&head, head.queries, q + offset, head.stride, rows);
+            rows_pack(&head, head.douts, dout_rows, head.out_stride, rows);
+            panels_down(&head, head.query_panels, q + offset, head.stride, rows);
+            panels_down(&head, head.dout_panels, dout_rows, head.out_stride, rows);
             scores_multiply(&head, head.scores, head.queries, head.keys_across, first, rows);
             scores_multiply(&head, head.dscores, head.douts, head.values_across, first, rows);
             for (size_t r = 0; r < rows; r++) {
-                const size_t row = offset + r * head.stride;
-                const float inner = vector_dot(dout + row, out + row, head.size);
+                const float inner =
+                    vector_dot(dout_rows + r * head.out_stride, out_rows + r * head.out_stride, head.size);
                 row_gradient(head.scores, head.dscores, r, first + r + 1, log_sum[unit * head.sequence + first + r],
                              inner);
                 scores_clear(head.scores, r, first + r + 1, end);
                 scores_clear(head.dscores, r, first + r + 1, end);
             }
-            scores_apply(&head, dq, head.dscores, first, rows);
+            scores_apply(&head, dq + offset, head.stride, head.dscores, first, rows);
             scores_apply_transposed(&head, dk, head.dscores, head.query_panels, first, rows);
             scores_apply_transposed(&head, dv, head.scores, head.dout_panels, first, rows);
         }

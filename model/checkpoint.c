@@ -20,7 +20,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little
 
 enum {
     HEADER_SIZE_MAX = 16 << 20, /* the 4096 layers that a model may have take 13 MB */
-    LAYER_TENSORS = 8,
+    LAYER_TENSORS = 4,
     PARTS = 3,
     NAME_SIZE = 64,
 };
@@ -90,8 +90,10 @@ static struct tensor tensor_at(const struct model_shape *shape, uint32_t index, 
         uint32_t dimensions;
         uint64_t sizes[2];
     } layer[LAYER_TENSORS] = {
-        {"norm", 1, {d, 1}},   {"query", 2, {d, H}},  {"key", 2, {d, H}},  {"value", 2, {d, H}},
-        {"output", 2, {H, d}}, {"gate", 2, {d, ffw}}, {"up", 2, {d, ffw}}, {"down", 2, {ffw, d}},
+        {"norm", 1, {d, 1}},
+        {"inner", 2, {d, 3 * H + 2 * ffw}},
+        {"output", 2, {H, d}},
+        {"down", 2, {ffw, d}},
     };
     struct tensor tensor = {"embedding", first, 2, {shape->vocabulary, d}};
     if (index > 0) {

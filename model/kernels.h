@@ -61,10 +61,11 @@ enum product_form {
 };
 
 struct attention_shape {
-    uint32_t count;     /* sequences */
-    uint32_t sequence;  /* T */
-    uint32_t heads;     /* columns of a row: heads * head_size */
+    uint32_t count;    /* sequences */
+    uint32_t sequence; /* T */
+    uint32_t heads;
     uint32_t head_size; /* h <= HEAD_SIZE_MAX */
+    uint32_t stride;    /* from one row of q, k, v and of their gradients to the next; that of out is heads * h */
 };
 
 /* Selects the dropout mask of an array [count, elements]. Of each 16 random bits, those below threshold drop; what is
@@ -98,13 +99,13 @@ struct kernels {
     void (*norm_backward)(const struct workspace *work, float *dx, float *dscale, const float *dy, const float *x,
                           const float *inverse, const float *scale, size_t rows, size_t width, bool accumulate);
 
-    /* Rotary positions in place: of each head of row t of a sequence, elements i and i + h/2 are turned by the angle
-     * of (t, i) and multiplied by factor; backward turns the other way. cosine, sine: [T, h/2].
-     * Su et al. 2021, arXiv 2104.09864. */
+    /* Rotary positions in place, x as q: of each head of row t of a sequence, elements i and i + h/2 are turned by the
+     * angle of (t, i) and multiplied by factor; backward turns the other way. cosine, sine: [T, h/2]. Su et al. 2021,
+     * arXiv 2104.09864. */
     void (*rotate)(const struct workspace *work, float *x, const float *cosine, const float *sine,
                    const struct attention_shape *shape, float factor, bool backward);
 
-    /* Causal attention, out = softmax(q k^T) v per head; q, k, v, out: [count * T, heads * h]; q comes scaled.
+    /* Causal attention, out = softmax(q k^T) v per head; q, k, v, out: [count * T, H]; q comes scaled.
      * log_sum [count, heads, T]: log of each softmax's sum, which is all that the backward pass needs of it. */
     void (*attention)(const struct workspace *work, float *out, float *log_sum, const float *q, const float *k,
                       const float *v, const struct attention_shape *shape);
@@ -112,11 +113,14 @@ struct kernels {
                                const float *q, const float *k, const float *v, const float *out, const float *log_sum,
                                const struct attention_shape *shape);
 
-    /* Gated unit: hidden = silu(gate) * up, silu(x) = x / (1 + e^-x). Shazeer 2020, arXiv 2002.05202. */
-    void (*gate)(const struct workspace *work, float *hidden, const float *gate, const float *up, size_t size);
+    /* Gated unit: hidden [M, width] = silu(gate) * up, silu(x) = x / (1 + e^-x). Rows of gate_up, stride apart, begin
+     * with gate [width] and up [width]. Shazeer 2020, arXiv 2002.05202. */
+    void (*gate)(const struct workspace *work, float *hidden, const float *gate_up, size_t rows, size_t width,
+                 size_t stride);
 
-    /* Comes with gate, up and hidden's gradient; leaves, in their places, their gradients and hidden. */
-    void (*gate_backward)(const struct workspace *work, float *hidden, float *gate, float *up, size_t size);
+    /* Comes with hidden's gradient in hidden; leaves hidden there, and the gradient of gate_up, laid out as it is. */
+    void (*gate_backward)(const struct workspace *work, float *dgate_up, float *hidden, const float *gate_up,
+                          size_t rows, size_t width, size_t stride);
 
     /* out = base + dropped x; base NULL: out = dropped x. All [count, elements]; out may be base or x. */
     void (*drop)(const struct workspace *work, float *out, const float *base, const float *x, size_t count,

@@ -68,8 +68,8 @@ static void product(const struct workspace *work, float *c, const float *a, cons
             memset(row, 0, columns * sizeof *row);
         for (size_t p = 0; p < depth; p++)
             for (size_t j = 0; j < columns; j++)
-                row[j] = fmaf(operand(work, a[i * a_row + p * a_step]), operand(work, b[p * b_step + j * b_column]),
-                              row[j]);
+                row[j] =
+                    fmaf(operand(work, a[i * a_row + p * a_step]), operand(work, b[p * b_step + j * b_column]), row[j]);
     }
 }
 
@@ -121,7 +121,7 @@ static void rotate(const struct workspace *work, float *x, const float *cosine, 
     for (size_t m = 0; m < rows; m++) {
         const float *c = cosine + m % shape->sequence * half, *s = sine + m % shape->sequence * half;
         for (size_t head = 0; head < shape->heads; head++) {
-            float *first = x + (m * shape->heads + head) * 2 * half, *second = first + half;
+            float *first = x + m * shape->stride + head * 2 * half, *second = first + half;
             for (size_t i = 0; i < half; i++) {
                 const float u = first[i] * factor, v = second[i] * factor, turn = backward ? -s[i] : s[i];
                 first[i] = fmaf(u, c[i], -(v * turn));
@@ -133,13 +133,13 @@ static void rotate(const struct workspace *work, float *x, const float *cosine, 
 
 static void attention(const struct workspace *work, float *out, float *log_sum, const float *q, const float *k,
                       const float *v, const struct attention_shape *shape) {
-    const size_t sequence = shape->sequence, heads = shape->heads, size = shape->head_size, stride = heads * size;
+    const size_t sequence = shape->sequence, heads = shape->heads, size = shape->head_size, stride = shape->stride;
 #pragma omp parallel for num_threads(work->threads)
     for (size_t unit = 0; unit < shape->count * heads * sequence; unit++) { /* one row of one head */
         const size_t i = unit % sequence, head = unit / sequence % heads, first = unit / sequence / heads * sequence;
         const size_t offset = first * stride + head * size;
         const float *query = q + offset + i * stride;
-        float *o = out + offset + i * stride;
+        float *o = out + ((first + i) * heads + head) * size;
         float sum[LANES] = {0}, largest = -INFINITY;
         memset(o, 0, size * sizeof *o);
         for (int pass = 0; pass < 2; pass++) /* the largest score, then the sums */
@@ -168,47 +168,55 @@ static void attention(const struct workspace *work, float *out, float *log_sum, 
 static void attention_backward(const struct workspace *work, float *dq, float *dk, float *dv, const float *dout,
                                const float *q, const float *k, const float *v, const float *out, const float *log_sum,
                                const struct attention_shape *shape) {
-    const size_t sequence = shape->sequence, heads = shape->heads, size = shape->head_size, stride = heads * size;
-    memset(dq, 0, shape->count * sequence * stride * sizeof *dq);
-    memset(dk, 0, shape->count * sequence * stride * sizeof *dk);
-    memset(dv, 0, shape->count * sequence * stride * sizeof *dv);
+    const size_t sequence = shape->sequence, heads = shape->heads, size = shape->head_size, stride = shape->stride;
+    for (size_t m = 0; m < shape->count * sequence; m++)
+        for (size_t e = 0; e < heads * size; e++)
+            dq[m * stride + e] = dk[m * stride + e] = dv[m * stride + e] = 0;
 #pragma omp parallel for num_threads(work->threads)
     for (size_t unit = 0; unit < shape->count * heads; unit++) /* one head of one sequence */
         for (size_t i = 0; i < sequence; i++) {
             const size_t first = unit / heads * sequence * stride + unit % heads * size, row = first + i * stride;
-            const float inner = dot(dout + row, out + row, size);
+            const size_t out_row = ((unit / heads * sequence + i) * heads + unit % heads) * size;
+            const float inner = dot(dout + out_row, out + out_row, size);
             for (size_t j = 0; j <= i; j++) {
                 const size_t column = first + j * stride;
                 float score = 0, dp = 0;
                 for (size_t e = 0; e < size; e++) {
                     score = fmaf(q[row + e], k[column + e], score);
-                    dp = fmaf(dout[row + e], v[column + e], dp);
+                    dp = fmaf(dout[out_row + e], v[column + e], dp);
                 }
                 const float p = kernel_exp(score - log_sum[unit * sequence + i]), ds = p * (dp - inner);
                 for (size_t e = 0; e < size; e++) {
                     dq[row + e] = fmaf(ds, k[column + e], dq[row + e]);
                     dk[column + e] = fmaf(ds, q[row + e], dk[column + e]);
-                    dv[column + e] = fmaf(p, dout[row + e], dv[column + e]);
+                    dv[column + e] = fmaf(p, dout[out_row + e], dv[column + e]);
                 }
             }
         }
 }
 
-static void gate_forward(const struct workspace *work, float *hidden, const float *gate, const float *up, size_t size) {
+static void gate_forward(const struct workspace *work, float *hidden, const float *gate_up, size_t rows, size_t width,
+                         size_t stride) {
 #pragma omp parallel for num_threads(work->threads)
-    for (size_t i = 0; i < size; i++)
-        hidden[i] = gate[i] / (1.0F + kernel_exp(-gate[i])) * up[i];
+    for (size_t m = 0; m < rows; m++)
+        for (size_t j = 0; j < width; j++) {
+            const float gate = gate_up[m * stride + j], up = gate_up[m * stride + width + j];
+            hidden[m * width + j] = gate / (1.0F + kernel_exp(-gate)) * up;
+        }
 }
 
-static void gate_backward(const struct workspace *work, float *hidden, float *gate, float *up, size_t size) {
+static void gate_backward(const struct workspace *work, float *dgate_up, float *hidden, const float *gate_up,
+                          size_t rows, size_t width, size_t stride) {
 #pragma omp parallel for num_threads(work->threads)
-    for (size_t i = 0; i < size; i++) {
-        const float g = gate[i], u = up[i], dhidden = hidden[i];
-        const float sigmoid = 1.0F / (1.0F + kernel_exp(-g)), silu = g / (1.0F + kernel_exp(-g));
-        hidden[i] = silu * u;
-        up[i] = dhidden * silu;
-        gate[i] = dhidden * u * (sigmoid * fmaf(g, 1.0F - sigmoid, 1.0F));
-    }
+    for (size_t m = 0; m < rows; m++)
+        for (size_t j = 0; j < width; j++) {
+            const float gate = gate_up[m * stride + j], up = gate_up[m * stride + width + j];
+            const float dhidden = hidden[m * width + j];
+            const float sigmoid = 1.0F / (1.0F + kernel_exp(-gate)), silu = gate / (1.0F + kernel_exp(-gate));
+            hidden[m * width + j] = silu * up;
+            dgate_up[m * stride + j] = dhidden * up * (sigmoid * fmaf(gate, 1.0F - sigmoid, 1.0F));
+            dgate_up[m * stride + width + j] = dhidden * silu;
+        }
 }
 
 /* Element e of a sequence takes its 16 bits from Philox's block with counter (sequence, 16 (e / 128) + e % 16): words 0

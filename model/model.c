@@ -9,8 +9,9 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 1 << 21 };
 
 static const double rotary_base = 10000;
 static const double initial_deviation = 0.02;
@@ -36,13 +37,9 @@ struct layer_weights layer_weights_at(const struct model_shape *shape, float *pa
     float *at = parameters + shape->vocabulary * d + layer * (layer_matrices(shape) + d);
     struct layer_weights weights;
     weights.norm = at;
-    weights.query = weights.norm + d;
-    weights.key = weights.query + d * H;
-    weights.value = weights.key + d * H;
-    weights.output = weights.value + d * H;
-    weights.gate = weights.output + H * d;
-    weights.up = weights.gate + d * ffw;
-    weights.down = weights.up + d * ffw;
+    weights.inner = weights.norm + d;
+    weights.output = weights.inner + d * (3 * H + 2 * ffw);
+    weights.down = weights.output + H * d;
     return weights;
 }
 
@@ -65,7 +62,8 @@ static float *take_floats(struct arena *arena, size_t count) {
 size_t model_lay_out(struct model *model, const struct model_setup *setup, void *block) {
     const struct model_shape *shape = &setup->shape;
     const size_t T = setup->sequence, M = setup->batch * T, d = shape->width, ffw = shape->feed_forward;
-    const size_t H = (size_t)shape->heads * shape->head_size, parameters = model_parameters(shape);
+    const size_t H = (size_t)shape->heads * shape->head_size, I = 3 * H + 2 * ffw;
+    const size_t parameters = model_parameters(shape);
     struct arena arena = {.base = block};
     take(&arena, 1, sizeof *model);
 
@@ -80,13 +78,9 @@ size_t model_lay_out(struct model *model, const struct model_setup *setup, void 
         struct layer_state state;
         state.input = take_floats(&arena, M * d);
         state.inverse = take_floats(&arena, M);
-        state.query = take_floats(&arena, M * H);
-        state.key = take_floats(&arena, M * H);
-        state.value = take_floats(&arena, M * H);
+        state.inner = take_floats(&arena, M * I);
         state.attended = take_floats(&arena, M * H);
         state.log_sum = take_floats(&arena, M * shape->heads);
-        state.gate = take_floats(&arena, M * ffw);
-        state.up = take_floats(&arena, M * ffw);
         if (block)
             model->layers[i] = state;
     }
@@ -102,10 +96,8 @@ size_t model_lay_out(struct model *model, const struct model_setup *setup, void 
     model->sum = take_floats(&arena, M * d);
     model->dx = take_floats(&arena, M * d);
     model->dnormed = take_floats(&arena, M * d);
+    model->dinner = take_floats(&arena, M * I);
     model->hidden = take_floats(&arena, M * ffw);
-    model->dquery = take_floats(&arena, M * H);
-    model->dkey = take_floats(&arena, M * H);
-    model->dvalue = take_floats(&arena, M * H);
     model->dattended = take_floats(&arena, M * H);
     model->logits = take_floats(&arena, (M < LOSS_ROWS ? M : LOSS_ROWS) * (size_t)shape->vocabulary);
 
@@ -152,31 +144,34 @@ size_t model_memory_bytes(const struct model_setup *setup) {
     return setup_check(setup, NULL) == 0 ? model_lay_out(&model, setup, NULL) : 0;
 }
 
-/* Normal deviates of a given deviation; matrix: its number in the order of model_weights. */
-static void matrix_initialize(float *weights, size_t size, double deviation, uint64_t key, uint64_t matrix) {
+/* Normal deviates of a given deviation: a matrix [rows, columns] whose rows lie stride apart; number: its place in the
+ * order of all matrices. */
+static void matrix_initialize(float *weights, size_t rows, size_t columns, size_t stride, double deviation,
+                              uint64_t key, uint64_t number) {
 #pragma omp parallel for
-    for (size_t i = 0; i < size; i++)
-        weights[i] = (float)(deviation * random_normal(key, matrix, i));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            weights[i * stride + j] = (float)(deviation * random_normal(key, number, i * columns + j));
 }
 
 static void weights_initialize(struct model *model, uint64_t key) {
     const struct model_shape *shape = &model->setup.shape;
     const size_t d = shape->width, H = (size_t)shape->heads * shape->head_size, ffw = shape->feed_forward;
+    const size_t I = 3 * H + 2 * ffw;
     /* what is added to the stream is smaller, so that its variance does not grow with the layers (GPT-2) */
     const double deviation = initial_deviation, output_deviation = deviation / sqrt(2.0 * shape->layers);
     uint64_t matrix = 0;
-    matrix_initialize(model->weights, shape->vocabulary * d, deviation, key, matrix++);
+    matrix_initialize(model->weights, shape->vocabulary, d, d, deviation, key, matrix++);
     for (uint32_t layer = 0; layer < shape->layers; layer++) {
         const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
         for (size_t j = 0; j < d; j++)
             weights.norm[j] = 1;
-        matrix_initialize(weights.query, d * H, deviation, key, matrix++);
-        matrix_initialize(weights.key, d * H, deviation, key, matrix++);
-        matrix_initialize(weights.value, d * H, deviation, key, matrix++);
-        matrix_initialize(weights.output, H * d, output_deviation, key, matrix++);
-        matrix_initialize(weights.gate, d * ffw, deviation, key, matrix++);
-        matrix_initialize(weights.up, d * ffw, deviation, key, matrix++);
-        matrix_initialize(weights.down, ffw * d, output_deviation, key, matrix++);
+        for (size_t part = 0; part < 3; part++)
+            matrix_initialize(weights.inner + part * H, d, H, I, deviation, key, matrix++);
+        for (size_t part = 0; part < 2; part++)
+            matrix_initialize(weights.inner + 3 * H + part * ffw, d, ffw, I, deviation, key, matrix++);
+        matrix_initialize(weights.output, H, d, d, output_deviation, key, matrix++);
+        matrix_initialize(weights.down, ffw, d, d, output_deviation, key, matrix++);
     }
 }
 
@@ -201,12 +196,14 @@ int model_create(struct model **model, const struct model_setup *setup, struct e
     if (!kernels || setup_check(setup, error) != 0)
         return -1;
     const size_t bytes = model_memory_bytes(setup);
-    struct model *made = aligned_alloc(ALIGNMENT, bytes);
-    if (!made)
+    void *block;
+    if (posix_memalign(&block, HUGE_PAGE, bytes) != 0)
         return error_set(error, ERROR_FAILED, "model: %.1f GiB of memory are not there; use a smaller micro-batch",
                          (double)bytes * 0x1p-30);
+    struct model *made = block;
+    madvise(block, bytes, MADV_HUGEPAGE); /* columns of a matrix lie pages apart; only a wish */
     memset(made, 0, sizeof *made);
-    model_lay_out(made, setup, made);
+    model_lay_out(made, setup, block);
     made->setup = *setup;
     made->kernels = kernels;
     made->parameters = model_parameters(&setup->shape);

@@ -86,8 +86,8 @@ double model_update(struct model *model, const struct model_optimizer *optimizer
 void model_losses(struct model *model, const uint16_t *tokens, uint32_t count, float *losses);
 
 /* The parameters as one array [model_parameters], and the gradient in the same order:
- * embedding [V, d]; then for each layer norm [d], query key value [d, heads kv] each, output [heads kv, d], gate [d,
- * ffw], up [d, ffw], down [ffw, d]. Owned by the model. */
+ * embedding [V, d]; then for each layer norm [d], inner [d, 3 heads kv + 2 ffw], whose columns are query, key, value,
+ * gate and up, output [heads kv, d], down [ffw, d]. Owned by the model. */
 float *model_weights(struct model *model);
 float *model_gradients(struct model *model);
 

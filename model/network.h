@@ -1,8 +1,10 @@
 /* What a model consists of, for the files of this room: model.c makes it, pass.c runs it forward and backward,
  * update.c changes its weights.
  *
- * M = B T rows. One block of memory holds, in this order: struct model and its layer tables; weights, gradient and the
- * optimizer's two moments, each [parameters]; what each layer keeps for the backward pass; scratch. */
+ * M = B T rows; I = 3 H + 2 ffw columns of all that a layer makes of its normed input, in one product: query, key,
+ * value [H each], gate, up [ffw each]. One block of memory holds, in this order: struct model and its layer tables;
+ * weights, gradient and the optimizer's two moments, each [parameters]; what each layer keeps for the backward pass;
+ * scratch. */
 #ifndef SWEEP_MODEL_NETWORK_H
 #define SWEEP_MODEL_NETWORK_H
 
@@ -11,21 +13,19 @@
 
 /* Where the matrices of a layer lie, in the weights or in the gradient. */
 struct layer_weights {
-    float *norm;                /* [d] */
-    float *query, *key, *value; /* [d, H] */
-    float *output;              /* [H, d] */
-    float *gate, *up;           /* [d, ffw] */
-    float *down;                /* [ffw, d] */
+    float *norm;   /* [d] */
+    float *inner;  /* [d, I] */
+    float *output; /* [H, d] */
+    float *down;   /* [ffw, d] */
 };
 
 /* What the forward pass of a layer leaves for its backward pass. */
 struct layer_state {
-    float *input;               /* [M, d] */
-    float *inverse;             /* [M]: of the norm */
-    float *query, *key, *value; /* [M, H]: rotated; the query scaled by 1 / sqrt(h) */
-    float *attended;            /* [M, H] */
-    float *log_sum;             /* [B, heads, T] */
-    float *gate, *up;           /* [M, ffw] */
+    float *input;    /* [M, d] */
+    float *inverse;  /* [M]: of the norm */
+    float *inner;    /* [M, I]: query and key rotated; the query scaled by 1 / sqrt(h) */
+    float *attended; /* [M, H] */
+    float *log_sum;  /* [B, heads, T] */
 };
 
 enum { LOSS_ROWS = 420 /* rows whose logits exist at once: whole tiles of 14 and of 6 */ };
@@ -44,19 +44,20 @@ struct model {
     double *square_sums;                         /* [parameters / SQUARE_SUM_PART, rounded up] */
     struct layer_state *layers;
 
-    float *cosine, *sine;                      /* [T, h/2] */
-    uint16_t *inputs;                          /* [M] */
-    uint16_t *targets;                         /* [M] */
-    float *losses;                             /* [M] */
-    float *last;                               /* [M, d]: what the last layer gives */
-    float *last_inverse;                       /* [M]: of the final norm */
-    float *normed;                             /* [M, d]: input of a layer behind its norm */
-    float *sum;                                /* [M, d]: what a layer adds, and its gradient */
-    float *dx;                                 /* [M, d]: gradient of the stream */
-    float *dnormed;                            /* [M, d] */
-    float *hidden;                             /* [M, ffw] */
-    float *dquery, *dkey, *dvalue, *dattended; /* [M, H] */
-    float *logits;                             /* [LOSS_ROWS, V] */
+    float *cosine, *sine; /* [T, h/2] */
+    uint16_t *inputs;     /* [M] */
+    uint16_t *targets;    /* [M] */
+    float *losses;        /* [M] */
+    float *last;          /* [M, d]: what the last layer gives */
+    float *last_inverse;  /* [M]: of the final norm */
+    float *normed;        /* [M, d]: input of a layer behind its norm */
+    float *sum;           /* [M, d]: what a layer adds, and its gradient */
+    float *dx;            /* [M, d]: gradient of the stream */
+    float *dnormed;       /* [M, d] */
+    float *dinner;        /* [M, I] */
+    float *hidden;        /* [M, ffw] */
+    float *dattended;     /* [M, H] */
+    float *logits;        /* [LOSS_ROWS, V] */
 };
 
 /* The matrices of a layer in parameters (the weights or the gradient). */

@@ -31,7 +31,11 @@ static struct pass pass_begin(struct model *model, const uint16_t *tokens, uint3
     return (struct pass){
         .count = count,
         .rows = count * T,
-        .attention = {.count = count, .sequence = (uint32_t)T, .heads = shape->heads, .head_size = shape->head_size},
+        .attention = {.count = count,
+                      .sequence = (uint32_t)T,
+                      .heads = shape->heads,
+                      .head_size = shape->head_size,
+                      .stride = 3 * shape->heads * shape->head_size + 2 * shape->feed_forward},
     };
 }
 
@@ -54,22 +58,19 @@ static void layer_forward(struct model *model, const struct pass *pass, uint32_t
     const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
     const struct layer_state *state = &model->layers[layer];
     const size_t M = pass->rows, d = shape->width, H = (size_t)shape->heads * shape->head_size;
-    const size_t ffw = shape->feed_forward;
+    const size_t ffw = shape->feed_forward, I = 3 * H + 2 * ffw;
     const float query_factor = 1.0F / sqrtf((float)shape->head_size);
+    float *query = state->inner, *key = query + H, *value = key + H, *gate_up = value + H;
 
     kernels->norm(work, model->normed, state->inverse, state->input, weights.norm, M, d);
+    kernels->product(work, state->inner, model->normed, weights.inner, M, I, d, PRODUCT_PLAIN, false);
 
-    kernels->product(work, state->query, model->normed, weights.query, M, H, d, PRODUCT_PLAIN, false);
-    kernels->product(work, state->key, model->normed, weights.key, M, H, d, PRODUCT_PLAIN, false);
-    kernels->product(work, state->value, model->normed, weights.value, M, H, d, PRODUCT_PLAIN, false);
-    kernels->rotate(work, state->query, model->cosine, model->sine, &pass->attention, query_factor, false);
-    kernels->rotate(work, state->key, model->cosine, model->sine, &pass->attention, 1, false);
-    kernels->attention(work, state->attended, state->log_sum, state->query, state->key, state->value, &pass->attention);
+    kernels->rotate(work, query, model->cosine, model->sine, &pass->attention, query_factor, false);
+    kernels->rotate(work, key, model->cosine, model->sine, &pass->attention, 1, false);
+    kernels->attention(work, state->attended, state->log_sum, query, key, value, &pass->attention);
     kernels->product(work, model->sum, state->attended, weights.output, M, d, H, PRODUCT_PLAIN, false);
 
-    kernels->product(work, state->gate, model->normed, weights.gate, M, ffw, d, PRODUCT_PLAIN, false);
-    kernels->product(work, state->up, model->normed, weights.up, M, ffw, d, PRODUCT_PLAIN, false);
-    kernels->gate(work, model->hidden, state->gate, state->up, M * ffw);
+    kernels->gate(work, model->hidden, gate_up, M, ffw, I);
     kernels->product(work, model->sum, model->hidden, weights.down, M, d, ffw, PRODUCT_PLAIN, true);
 
     drop(model, pass, layer + 1, out, state->input, model->sum);
@@ -84,8 +85,10 @@ static void layer_backward(struct model *model, const struct pass *pass, uint32_
     const struct layer_weights gradient = layer_weights_at(shape, model->gradient, layer);
     const struct layer_state *state = &model->layers[layer];
     const size_t M = pass->rows, d = shape->width, H = (size_t)shape->heads * shape->head_size;
-    const size_t ffw = shape->feed_forward;
+    const size_t ffw = shape->feed_forward, I = 3 * H + 2 * ffw;
     const float query_factor = 1.0F / sqrtf((float)shape->head_size);
+    float *query = state->inner, *key = query + H, *value = key + H, *gate_up = value + H;
+    float *dquery = model->dinner, *dkey = dquery + H, *dvalue = dkey + H, *dgate_up = dvalue + H;
     const enum product_form left = PRODUCT_LEFT_TRANSPOSED, right = PRODUCT_RIGHT_TRANSPOSED;
     float *dsum = model->sum, *dnormed = model->dnormed;
 
@@ -93,26 +96,18 @@ static void layer_backward(struct model *model, const struct pass *pass, uint32_
     kernels->norm(work, model->normed, state->inverse, state->input, weights.norm, M, d);
 
     kernels->product(work, model->hidden, dsum, weights.down, M, ffw, d, right, false);
-    kernels->gate_backward(work, model->hidden, state->gate, state->up, M * ffw);
+    kernels->gate_backward(work, dgate_up, model->hidden, gate_up, M, ffw, I);
     kernels->product(work, gradient.down, model->hidden, dsum, ffw, d, M, left, true);
-    kernels->product(work, gradient.gate, model->normed, state->gate, d, ffw, M, left, true);
-    kernels->product(work, gradient.up, model->normed, state->up, d, ffw, M, left, true);
-    kernels->product(work, dnormed, state->gate, weights.gate, M, d, ffw, right, false);
-    kernels->product(work, dnormed, state->up, weights.up, M, d, ffw, right, true);
 
     kernels->product(work, model->dattended, dsum, weights.output, M, H, d, right, false);
     kernels->product(work, gradient.output, state->attended, dsum, H, d, M, left, true);
-    kernels->attention_backward(work, model->dquery, model->dkey, model->dvalue, model->dattended, state->query,
-                                state->key, state->value, state->attended, state->log_sum, &pass->attention);
-    kernels->rotate(work, model->dquery, model->cosine, model->sine, &pass->attention, query_factor, true);
-    kernels->rotate(work, model->dkey, model->cosine, model->sine, &pass->attention, 1, true);
-    kernels->product(work, gradient.query, model->normed, model->dquery, d, H, M, left, true);
-    kernels->product(work, gradient.key, model->normed, model->dkey, d, H, M, left, true);
-    kernels->product(work, gradient.value, model->normed, model->dvalue, d, H, M, left, true);
-    kernels->product(work, dnormed, model->dquery, weights.query, M, d, H, right, true);
-    kernels->product(work, dnormed, model->dkey, weights.key, M, d, H, right, true);
-    kernels->product(work, dnormed, model->dvalue, weights.value, M, d, H, right, true);
+    kernels->attention_backward(work, dquery, dkey, dvalue, model->dattended, query, key, value, state->attended,
+                                state->log_sum, &pass->attention);
+    kernels->rotate(work, dquery, model->cosine, model->sine, &pass->attention, query_factor, true);
+    kernels->rotate(work, dkey, model->cosine, model->sine, &pass->attention, 1, true);
 
+    kernels->product(work, gradient.inner, model->normed, model->dinner, d, I, M, left, true);
+    kernels->product(work, dnormed, model->dinner, weights.inner, M, d, I, right, false);
     kernels->norm_backward(work, model->dx, gradient.norm, dnormed, state->input, state->inverse, weights.norm, M, d,
                            true);
 }

@@ -73,7 +73,7 @@ static void rotate(const struct workspace *work, float *x, const float *cosine, 
     for (size_t m = 0; m < rows; m++) {
         const float *c_row = cosine + m % shape->sequence * half, *s_row = sine + m % shape->sequence * half;
         for (size_t head = 0; head < shape->heads; head++) {
-            float *first = x + (m * shape->heads + head) * 2 * half, *second = first + half;
+            float *first = x + m * shape->stride + head * 2 * half, *second = first + half;
             for (size_t i = 0; i < half; i += LANES) {
                 const vector u = vector_multiply(vector_load_at(first, i, half), scale);
                 const vector v = vector_multiply(vector_load_at(second, i, half), scale);
@@ -91,27 +91,36 @@ static inline vector gate_denominator(vector x) {
     return vector_add(vector_all(1.0F), vector_exp(vector_subtract(vector_zero(), x)));
 }
 
-static void gate_forward(const struct workspace *work, float *hidden, const float *gate, const float *up, size_t size) {
+static void gate_forward(const struct workspace *work, float *hidden, const float *gate_up, size_t rows, size_t width,
+                         size_t stride) {
 #pragma omp parallel for num_threads(work->threads)
-    for (size_t i = 0; i < size; i += LANES) {
-        const vector g = vector_load_at(gate, i, size);
-        const vector silu = vector_divide(g, gate_denominator(g));
-        vector_store_at(hidden, i, size, vector_multiply(silu, vector_load_at(up, i, size)));
+    for (size_t m = 0; m < rows; m++) {
+        const float *gate = gate_up + m * stride, *up = gate + width;
+        for (size_t j = 0; j < width; j += LANES) {
+            const vector g = vector_load_at(gate, j, width);
+            const vector silu = vector_divide(g, gate_denominator(g));
+            vector_store_at(hidden + m * width, j, width, vector_multiply(silu, vector_load_at(up, j, width)));
+        }
     }
 }
 
-static void gate_backward(const struct workspace *work, float *hidden, float *gate, float *up, size_t size) {
+static void gate_backward(const struct workspace *work, float *dgate_up, float *hidden, const float *gate_up,
+                          size_t rows, size_t width, size_t stride) {
     const vector one = vector_all(1.0F);
 #pragma omp parallel for num_threads(work->threads)
-    for (size_t i = 0; i < size; i += LANES) {
-        const vector g = vector_load_at(gate, i, size), u = vector_load_at(up, i, size);
-        const vector dhidden = vector_load_at(hidden, i, size), denominator = gate_denominator(g);
-        const vector sigmoid = vector_divide(one, denominator), silu = vector_divide(g, denominator);
-        const vector slope =
-            vector_multiply(sigmoid, vector_multiply_add(g, vector_subtract(one, sigmoid), one)); /* of silu */
-        vector_store_at(hidden, i, size, vector_multiply(silu, u));
-        vector_store_at(up, i, size, vector_multiply(dhidden, silu));
-        vector_store_at(gate, i, size, vector_multiply(vector_multiply(dhidden, u), slope));
+    for (size_t m = 0; m < rows; m++) {
+        const float *gate = gate_up + m * stride, *up = gate + width;
+        float *dgate = dgate_up + m * stride, *dup = dgate + width, *hidden_row = hidden + m * width;
+        for (size_t j = 0; j < width; j += LANES) {
+            const vector g = vector_load_at(gate, j, width), u = vector_load_at(up, j, width);
+            const vector dhidden = vector_load_at(hidden_row, j, width), denominator = gate_denominator(g);
+            const vector sigmoid = vector_divide(one, denominator), silu = vector_divide(g, denominator);
+            const vector slope =
+                vector_multiply(sigmoid, vector_multiply_add(g, vector_subtract(one, sigmoid), one)); /* of silu */
+            vector_store_at(hidden_row, j, width, vector_multiply(silu, u));
+            vector_store_at(dgate, j, width, vector_multiply(vector_multiply(dhidden, u), slope));
+            vector_store_at(dup, j, width, vector_multiply(dhidden, silu));
+        }
     }
 }
 

@@ -183,9 +183,9 @@ static void wrong_headers_are_refused_with_the_reason(void **state) {
     static const struct {
         const char *old, *new, *words;
     } edits[] = {
-        {"\"layers.0.key\":", "\"layers.0.query\":", "a name stands twice"},
-        {"\"layers.0.key\":", "\"layers.0.kez\":", "tensor layers.0.key is missing"},
-        {"\"embedding\":", "\"more\":1,\"embedding\":", "53 entries in the header; its model has 52"},
+        {"\"layers.0.down\":", "\"layers.1.down\":", "a name stands twice"},
+        {"\"layers.0.down\":", "\"layers.0.dawn\":", "tensor layers.0.down is missing"},
+        {"\"embedding\":", "\"more\":1,\"embedding\":", "29 entries in the header; its model has 28"},
         {"\"dtype\":\"F32\"", "\"dtype\":\"BF16\"", "tensor embedding is not of type F32"},
         {"\"dtype\":\"F32\"", "\"dtype\":32", "tensor embedding is not of type F32"},
         {"[17,6]", "[6,17]", "tensor embedding has another shape"},

@@ -164,19 +164,16 @@ static void rotate_case(const struct kernels *kernels, const struct workspace *w
     free(sine);
 }
 
-/* output: out, dq, dk, dv [M, H] each, log_sum [count, heads, T] */
+/* output: out [M, H], log_sum [count, heads, T], rows of dq, dk, dv and something else [M, stride] */
 static void attention_case(const struct kernels *kernels, const struct workspace *work, float *output,
                            const void *sizes) {
     const struct attention_shape *shape = sizes;
-    const size_t size = (size_t)shape->count * shape->sequence * shape->heads * shape->head_size;
-    float *q = floats_made(2, size), *k = floats_made(3, size), *v = floats_made(4, size), *dout = floats_made(5, size);
-    float *log_sum = output + 4 * size;
+    const size_t rows = (size_t)shape->count * shape->sequence, H = (size_t)shape->heads * shape->head_size;
+    float *q = floats_made(2, rows * shape->stride), *k = q + H, *v = k + H, *dout = floats_made(5, rows * H);
+    float *log_sum = output + rows * H, *dq = log_sum + rows * shape->heads;
     kernels->attention(work, output, log_sum, q, k, v, shape);
-    kernels->attention_backward(work, output + size, output + 2 * size, output + 3 * size, dout, q, k, v, output,
-                                log_sum, shape);
+    kernels->attention_backward(work, dq, dq + H, dq + 2 * H, dout, q, k, v, output, log_sum, shape);
     free(q);
-    free(k);
-    free(v);
     free(dout);
 }
 
@@ -188,28 +185,31 @@ static void rotations_and_attention_agree(void **state) {
                                              {.count = 1, .sequence = 299, .heads = 1, .head_size = 50},
                                              {.count = 1, .sequence = 170, .heads = 1, .head_size = 128}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const struct attention_shape *s = &shapes[i];
-        const size_t rows = (size_t)s->count * s->sequence * s->heads;
-        assert_variants_agree(rotate_case, s, rows * s->head_size, s->sequence, s->head_size);
-        assert_variants_agree(attention_case, s, rows * (4 * s->head_size + 1), s->sequence, s->head_size);
+        struct attention_shape s = shapes[i];
+        const uint32_t rows = s.count * s.sequence, H = s.heads * s.head_size;
+        s.stride = 3 * H + 5;
+        assert_variants_agree(rotate_case, &s, rows * s.stride, s.sequence, s.head_size);
+        assert_variants_agree(attention_case, &s, rows * (H + s.heads + s.stride), s.sequence, s.head_size);
     }
 }
 
-/* output: hidden, then hidden, gate, up behind the backward pass, each [size] */
+/* output: hidden, then hidden behind the backward pass [M, width] each, rows of the gradient [M, 2 width + 3] */
 static void gate_case(const struct kernels *kernels, const struct workspace *work, float *output, const void *sizes) {
-    const size_t size = *(const size_t *)sizes;
-    float *gate = output + 2 * size, *up = output + 3 * size;
-    for (size_t i = 0; i < size; i++)
-        gate[i] *= 60; /* where e^x is cut, too */
-    kernels->gate(work, output, gate, up, size);
-    kernels->gate_backward(work, output + size, gate, up, size);
+    const struct row_sizes *s = sizes;
+    const size_t size = s->rows * s->width, stride = 2 * s->width + 3;
+    float *gate_up = floats_made(2, s->rows * stride);
+    for (size_t i = 0; i < s->rows * stride; i++)
+        gate_up[i] *= 60; /* where e^x is cut, too */
+    kernels->gate(work, output, gate_up, s->rows, s->width, stride);
+    kernels->gate_backward(work, output + 2 * size, output + size, gate_up, s->rows, s->width, stride);
+    free(gate_up);
 }
 
 static void gates_agree(void **state) {
     (void)state;
-    const size_t sizes[] = {1, 16, 1003};
+    const struct row_sizes sizes[] = {{1, 1, false}, {3, 16, false}, {5, 1003, false}};
     for (size_t i = 0; i < 3; i++)
-        assert_variants_agree(gate_case, &sizes[i], 4 * sizes[i], 1, 2);
+        assert_variants_agree(gate_case, &sizes[i], sizes[i].rows * (4 * sizes[i].width + 3), 1, 2);
 }
 
 /* output [2, elements] twice: dropped in place, and added to a base */
@@ -313,8 +313,9 @@ static void exponential_is_good_to_two_units(void **state) {
     /* x / (1 + e^-x) far below 0, where its error is that of e^-x */
     for (int i = 0; i < 4000; i++) {
         const float x = -20 - 0.0151F * (float)i;
-        float gate = x, up = 1, hidden;
-        variants[variant_count - 1]->gate(&work, &hidden, &gate, &up, 1);
+        const float gate_up[] = {x, 1};
+        float hidden;
+        variants[variant_count - 1]->gate(&work, &hidden, gate_up, 1, 1, 2);
         const double expected = x / (1 + exp(-(double)x));
         assert_true(fabs(hidden - expected) <= 3e-7 * fabs(expected));
     }

@@ -28,8 +28,7 @@ def number(i):
 def parameters():
     shapes = [("embedding", V, D)]
     for _ in range(LAYERS):
-        shapes += [("norm", D), ("q", D, HEADS * H), ("k", D, HEADS * H), ("v", D, HEADS * H), ("o", HEADS * H, D)]
-        shapes += [("gate", D, FFW), ("up", D, FFW), ("down", FFW, D)]
+        shapes += [("norm", D), ("inner", D, 3 * HEADS * H + 2 * FFW), ("output", HEADS * H, D), ("down", FFW, D)]
     made, place = [], 0
     for name, *shape in shapes:
         size = torch.Size(shape).numel()
@@ -57,7 +56,8 @@ def loss(weights, tokens):
     x = F.embedding(tokens[:, :-1], embedding)
     future = torch.ones(T, T, dtype=torch.bool).triu(1)
     for layer in range(LAYERS):
-        scale, q, k, v, o, gate, up, down = layers[8 * layer : 8 * layer + 8]
+        scale, inner, o, down = layers[4 * layer : 4 * layer + 4]
+        q, k, v, gate, up = inner.split([HEADS * H] * 3 + [FFW] * 2, dim=1)
         n = rms_norm(x) * scale
         queries, keys, values = ((n @ w).reshape(B, T, HEADS, H) for w in (q, k, v))
         scores = torch.einsum("bihe,bjhe->bhij", rotary(queries), rotary(keys)) / H**0.5
