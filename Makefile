@@ -60,7 +60,10 @@ build/sanitize/%.cc.o: %.cc
 # Instruction sets are switched on for kernel files only: the rest runs on any processor.
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 build/%/model/kernels_avx2.c.o:   KERNEL_FLAGS := -O3 -mavx2 -mfma
-build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+AVX512 := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := $(AVX512)
+build/%/model/kernels_avx512bf16.c.o: KERNEL_FLAGS := $(AVX512) -mavx512bf16
+build/%/model/kernels_amx.c.o: KERNEL_FLAGS := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 
 # A test program links every object but main.

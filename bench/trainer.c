@@ -53,7 +53,7 @@ static double median(double values[ROUNDS]) {
 
 int bench_peak(double *gflops, struct error *error) {
     enum { TIMES = 50 };
-    const struct kernels *kernels = kernels_chosen(error);
+    const struct kernels *kernels = kernels_chosen(MODEL_FP32, error);
     if (!kernels)
         return -1;
     /* Times of many lengths, in seconds: long ones cost little to begin and end, short ones fit between what other

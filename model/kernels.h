@@ -18,6 +18,7 @@
 #define SWEEP_MODEL_KERNELS_H
 
 #include "base/error.h"
+#include "model/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@
  * made with. */
 int kernels_choose(struct error *error);
 
-/* Name of the chosen instruction set: "portable", "avx2", "avx512". */
+/* Name of the chosen instruction set: "portable", "avx2", "avx512", and with products of bf16 "avx512bf16", "amx",
+ * which mean avx512 for fp32. */
 const char *kernels_isa(void);
 
 /* Below: for the files of model/ and their tests. */
@@ -37,21 +39,37 @@ const char *kernels_isa(void);
 struct workspace {
     int threads;     /* of every kernel */
     bool bf16;       /* operands of products are rounded to bf16, to nearest, ties to even */
-    float *shared;   /* [WORKSPACE_SHARED]: right operand of a product, packed */
-    float *own;      /* [threads, own_size]: each thread's blocks of attention */
+    float *own;      /* [threads, own_size]: of each thread, for what it packs */
     size_t own_size; /* workspace_own_size() */
+    float *shared;   /* [workspace_shared_size()]: of the loss */
 };
 
 enum {
-    BLOCK_DEPTH = 256,   /* terms of a sum that a tile of a product takes at once */
-    BLOCK_COLUMNS = 512, /* columns of the right operand that are packed at once, at least, with all their terms */
-    HEAD_SIZE_MAX = 256, /* of attention: one block deep */
-    ATTENTION_ROWS = 84, /* queries that attention takes at once: whole tiles of 14 and of 6 */
-    WORKSPACE_SHARED = 1 << 20,
+    BLOCK_DEPTH = 256,        /* terms of a sum that a tile of a product takes at once, */
+    BLOCK_STRIDE = 272,       /* from one row of them to the next: 1 KB apart they would share few places of a cache */
+    UNIT_ROWS = 448,          /* of C: so much that a thread works on at once, */
+    UNIT_COLUMNS = 512,       /* 0.9 MB, stays in its L2 cache */
+    HEAD_SIZE_MAX = 256,      /* of attention: one block deep */
+    ATTENTION_ROWS_MOST = 96, /* queries that attention takes at once, as many whole tiles as they are */
+    LOSS_BLOCK = 224,         /* tokens of the vocabulary whose logits are made at once: whole tiles of 14 and of 32 */
+    LOSS_EXCESS = 60,         /* of a logit over its row's reference: e^60 times any vocabulary is a float */
 };
 
-/* Floats that a thread needs for attention over T tokens with this head size. */
-size_t workspace_own_size(uint32_t sequence, uint32_t head_size);
+/* What a workspace is made for. */
+struct workspace_needs {
+    int threads;
+    size_t rows; /* M of the loss */
+    uint32_t sequence, head_size, width, vocabulary;
+};
+
+/* Floats that each thread needs for itself. */
+size_t workspace_own_size(const struct workspace_needs *needs);
+
+/* Floats that the loss needs for one pass over so many rows. */
+size_t workspace_shared_size(const struct workspace_needs *needs);
+
+/* Rows of the loss that a thread takes at once; so many times the threads are a pass. */
+size_t loss_unit_rows(int threads, size_t rows);
 
 /* Which operand of a product is stored transposed. */
 enum product_form {
@@ -76,6 +94,20 @@ struct dropout {
     uint64_t first; /* place of the first sequence in the whole batch */
 };
 
+/* Cross entropy (nats) of softmax(normed embedding^T) against targets, and scale times its gradient, with
+ * p = e^(logit - reference) / sum, reference a logit of the row:
+ *   dnormed = scale ((p - 1 at the target) embedding), dembedding += scale ((p - 1 at the target)^T normed) */
+struct loss {
+    const float *normed;     /* [M, d] */
+    const float *embedding;  /* [V, d] */
+    const uint16_t *targets; /* [M] */
+    size_t rows, width, vocabulary;
+    float *losses;     /* [M] */
+    float *dnormed;    /* [M, d]; NULL: no gradient is wanted */
+    float *dembedding; /* [V, d] */
+    float scale;
+};
+
 struct adamw_step {
     float learning_rate, beta1, beta2, epsilon;
     float decay;                    /* weight is first multiplied by 1 - decay */
@@ -85,6 +117,7 @@ struct adamw_step {
 
 struct kernels {
     const char *isa;
+    bool bf16_alone; /* these kernels round operands of products to bf16, whatever the workspace says */
 
     /* C (+)= A B. accumulate: the chain of each element starts from what C holds, else from 0. */
     void (*product)(const struct workspace *work, float *c, const float *a, const float *b, size_t rows, size_t columns,
@@ -132,10 +165,7 @@ struct kernels {
     void (*scatter)(const struct workspace *work, float *dembedding, const float *dx, const uint16_t *tokens,
                     size_t rows, size_t width);
 
-    /* losses[m] = cross entropy (nats) of the softmax of logits [M, V] against targets [M]; when gradient is set, the
-     * logits are replaced by scale times the gradient of their row's loss. */
-    void (*cross_entropy)(const struct workspace *work, float *logits, float *losses, const uint16_t *targets,
-                          size_t rows, size_t vocabulary, float scale, bool gradient);
+    void (*loss)(const struct workspace *work, const struct loss *loss);
 
     /* Sum of squares of x [size], size <= 65 536. One thread. */
     float (*square_sum)(const float *x, size_t size);
@@ -149,12 +179,12 @@ struct kernels {
     double (*multiply_adds)(uint64_t rounds, float *result);
 };
 
-/* The chosen table; chooses when that was not done. NULL after a failed choice. */
-const struct kernels *kernels_chosen(struct error *error);
+/* The chosen table for a precision; chooses when that was not done. NULL after a failed choice. */
+const struct kernels *kernels_chosen(enum model_precision precision, struct error *error);
 
 extern const struct kernels kernels_reference;
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512bf16, kernels_amx;
 #endif
 
 #endif

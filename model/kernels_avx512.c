@@ -5,29 +5,11 @@
 
 #include "model/vector.h"
 
-#include "model/product.h"
+#include "model/operand_fp32.h"
 
-#include "model/attention.h"
 #include "model/peak.h"
-#include "model/rows.h"
+#include "model/table.h"
 
-const struct kernels kernels_avx512 = {
-    .isa = "avx512",
-    .product = product,
-    .norm = norm,
-    .norm_backward = norm_backward,
-    .rotate = rotate,
-    .attention = attention,
-    .attention_backward = attention_backward,
-    .gate = gate_forward,
-    .gate_backward = gate_backward,
-    .drop = drop,
-    .gather = gather,
-    .scatter = scatter,
-    .cross_entropy = cross_entropy,
-    .square_sum = square_sum,
-    .adamw = adamw,
-    .multiply_adds = multiply_adds,
-};
+const struct kernels kernels_avx512 = {.isa = "avx512", VECTOR_KERNELS};
 
 #endif

@@ -146,7 +146,7 @@ static void attention(const struct workspace *work, float *out, float *log_sum, 
             for (size_t j = 0; j <= i; j++) {
                 float score = 0;
                 for (size_t e = 0; e < size; e++)
-                    score = fmaf(query[e], k[offset + j * stride + e], score);
+                    score = fmaf(operand(work, query[e]), operand(work, k[offset + j * stride + e]), score);
                 if (pass == 0) {
                     largest = fmaxf(largest, score);
                     continue;
@@ -154,7 +154,7 @@ static void attention(const struct workspace *work, float *out, float *log_sum, 
                 const float p = kernel_exp(score - largest);
                 sum[j % LANES] += p;
                 for (size_t e = 0; e < size; e++)
-                    o[e] = fmaf(p, v[offset + j * stride + e], o[e]);
+                    o[e] = fmaf(operand(work, p), operand(work, v[offset + j * stride + e]), o[e]);
             }
         const float total = lanes_sum(sum), inverse = 1.0F / total;
         for (size_t e = 0; e < size; e++)
@@ -182,14 +182,14 @@ static void attention_backward(const struct workspace *work, float *dq, float *d
                 const size_t column = first + j * stride;
                 float score = 0, dp = 0;
                 for (size_t e = 0; e < size; e++) {
-                    score = fmaf(q[row + e], k[column + e], score);
-                    dp = fmaf(dout[out_row + e], v[column + e], dp);
+                    score = fmaf(operand(work, q[row + e]), operand(work, k[column + e]), score);
+                    dp = fmaf(operand(work, dout[out_row + e]), operand(work, v[column + e]), dp);
                 }
                 const float p = kernel_exp(score - log_sum[unit * sequence + i]), ds = p * (dp - inner);
                 for (size_t e = 0; e < size; e++) {
-                    dq[row + e] = fmaf(ds, k[column + e], dq[row + e]);
-                    dk[column + e] = fmaf(ds, q[row + e], dk[column + e]);
-                    dv[column + e] = fmaf(p, dout[out_row + e], dv[column + e]);
+                    dq[row + e] = fmaf(operand(work, ds), operand(work, k[column + e]), dq[row + e]);
+                    dk[column + e] = fmaf(operand(work, ds), operand(work, q[row + e]), dk[column + e]);
+                    dv[column + e] = fmaf(operand(work, p), operand(work, dout[out_row + e]), dv[column + e]);
                 }
             }
         }
@@ -249,29 +249,57 @@ static void scatter(const struct workspace *work, float *dembedding, const float
             dembedding[tokens[m] * width + j] += dx[m * width + j];
 }
 
-static void cross_entropy(const struct workspace *work, float *logits, float *losses, const uint16_t *targets,
-                          size_t rows, size_t vocabulary, float scale, bool gradient) {
+/* Of a row: the largest of its first LOSS_BLOCK logits, or of all, when that is exceeded by more than LOSS_EXCESS. */
+static float loss_reference(const float *logits, size_t vocabulary) {
+    float reference = logits[0], largest = logits[0];
+    for (size_t v = 1; v < vocabulary; v++) {
+        largest = fmaxf(largest, logits[v]);
+        if (v < LOSS_BLOCK)
+            reference = largest;
+    }
+    return largest > reference + LOSS_EXCESS ? largest : reference;
+}
+
+/* Exponentials times the factor of their row stand for p; the target's own part comes last, and exactly. */
+static void loss_gradient(const struct workspace *work, const struct loss *loss) {
+    const size_t d = loss->width, V = loss->vocabulary;
+    float *p = work->shared, *corrections = work->shared + V;
+    for (size_t m = 0; m < loss->rows; m++) {
+        const float *x = loss->normed + m * d, *target = loss->embedding + loss->targets[m] * d;
+        float *dx = loss->dnormed + m * d, lane[LANES] = {0};
 #pragma omp parallel for num_threads(work->threads)
-    for (size_t m = 0; m < rows; m++) {
-        float *row = logits + m * vocabulary;
-        float largest = row[0], lane[LANES] = {0};
-        const float target = row[targets[m]];
-        for (size_t j = 1; j < vocabulary; j++)
-            largest = fmaxf(largest, row[j]);
-        for (size_t j = 0; j < vocabulary; j++) {
-            const float p = kernel_exp(row[j] - largest);
-            lane[j % LANES] += p;
-            if (gradient)
-                row[j] = p;
+        for (size_t v = 0; v < V; v++) {
+            p[v] = 0;
+            for (size_t j = 0; j < d; j++)
+                p[v] = fmaf(operand(work, x[j]), operand(work, loss->embedding[v * d + j]), p[v]);
         }
-        const float sum = lanes_sum(lane);
-        losses[m] = (float)(elementary_log(sum) + ((double)largest - target));
-        if (gradient) {
-            for (size_t j = 0; j < vocabulary; j++)
-                row[j] *= scale / sum;
-            row[targets[m]] -= scale;
+        const float reference = loss_reference(p, V), target_logit = p[loss->targets[m]];
+        for (size_t v = 0; v < V; v++) {
+            p[v] = kernel_exp(p[v] - reference);
+            lane[v % LANES] += p[v];
+        }
+        const float sum = lanes_sum(lane), factor = loss->scale / sum;
+        loss->losses[m] = (float)(elementary_log(sum) + ((double)reference - target_logit));
+        if (!loss->dnormed)
+            continue;
+        corrections[m] = p[loss->targets[m]] * factor - loss->scale;
+        p[loss->targets[m]] = 0;
+#pragma omp parallel for num_threads(work->threads)
+        for (size_t j = 0; j < d; j++) {
+            float sum_j = 0;
+            for (size_t v = 0; v < V; v++)
+                sum_j = fmaf(operand(work, p[v]), operand(work, loss->embedding[v * d + j]), sum_j);
+            dx[j] = fmaf(corrections[m], target[j], sum_j * factor);
+            for (size_t v = 0; v < V; v++)
+                loss->dembedding[v * d + j] =
+                    fmaf(operand(work, p[v]), operand(work, x[j] * factor), loss->dembedding[v * d + j]);
         }
     }
+    for (size_t m = 0; loss->dnormed && m < loss->rows; m++)
+        for (size_t j = 0; j < d; j++) {
+            float *place = loss->dembedding + loss->targets[m] * d + j;
+            *place = fmaf(corrections[m], loss->normed[m * d + j], *place);
+        }
 }
 
 static float square_sum(const float *x, size_t size) {
@@ -316,7 +344,7 @@ const struct kernels kernels_reference = {
     .drop = drop,
     .gather = gather,
     .scatter = scatter,
-    .cross_entropy = cross_entropy,
+    .loss = loss_gradient,
     .square_sum = square_sum,
     .adamw = adamw,
     .multiply_adds = multiply_adds,

@@ -99,12 +99,19 @@ size_t model_lay_out(struct model *model, const struct model_setup *setup, void 
     model->dinner = take_floats(&arena, M * I);
     model->hidden = take_floats(&arena, M * ffw);
     model->dattended = take_floats(&arena, M * H);
-    model->logits = take_floats(&arena, (M < LOSS_ROWS ? M : LOSS_ROWS) * (size_t)shape->vocabulary);
 
     model->work.threads = omp_get_max_threads();
     model->work.bf16 = setup->precision == MODEL_BF16;
-    model->work.own_size = workspace_own_size(setup->sequence, shape->head_size);
-    model->work.shared = take_floats(&arena, WORKSPACE_SHARED);
+    const struct workspace_needs needs = {
+        .threads = model->work.threads,
+        .rows = M,
+        .sequence = setup->sequence,
+        .head_size = shape->head_size,
+        .width = shape->width,
+        .vocabulary = shape->vocabulary,
+    };
+    model->work.own_size = workspace_own_size(&needs);
+    model->work.shared = take_floats(&arena, workspace_shared_size(&needs));
     model->work.own = take_floats(&arena, (size_t)model->work.threads * model->work.own_size);
     return arena.used;
 }
@@ -192,7 +199,7 @@ static void angles_initialize(struct model *model) {
 
 int model_create(struct model **model, const struct model_setup *setup, struct error *error) {
     *model = NULL;
-    const struct kernels *kernels = kernels_chosen(error);
+    const struct kernels *kernels = kernels_chosen(setup->precision, error);
     if (!kernels || setup_check(setup, error) != 0)
         return -1;
     const size_t bytes = model_memory_bytes(setup);

@@ -28,8 +28,6 @@ struct layer_state {
     float *log_sum;  /* [B, heads, T] */
 };
 
-enum { LOSS_ROWS = 420 /* rows whose logits exist at once: whole tiles of 14 and of 6 */ };
-
 enum { SQUARE_SUM_PART = 65536 };
 
 struct model {
@@ -57,7 +55,6 @@ struct model {
     float *dinner;        /* [M, I] */
     float *hidden;        /* [M, ffw] */
     float *dattended;     /* [M, H] */
-    float *logits;        /* [LOSS_ROWS, V] */
 };
 
 /* The matrices of a layer in parameters (the weights or the gradient). */

@@ -123,23 +123,22 @@ static void layers_forward(struct model *model, const struct pass *pass) {
     model->kernels->norm(&model->work, model->normed, model->last_inverse, model->last, NULL, pass->rows, shape->width);
 }
 
-/* Cross entropies of all rows into losses, by blocks of rows; when gradient is set, also scale times the gradient of
- * their sum: that of the final norm's output into dnormed, the embedding's added to the gradient. */
+/* Cross entropies of all rows into losses; when gradient is set, also scale times the gradient of their sum: that of
+ * the final norm's output into dnormed, the embedding's added to the gradient. */
 static void losses_of(struct model *model, size_t rows, float *losses, float scale, bool gradient) {
-    const struct kernels *kernels = model->kernels;
-    const struct workspace *work = &model->work;
-    const size_t d = model->setup.shape.width, V = model->setup.shape.vocabulary;
-    for (size_t first = 0; first < rows; first += LOSS_ROWS) {
-        const size_t block = rows - first < LOSS_ROWS ? rows - first : LOSS_ROWS;
-        const float *normed = model->normed + first * d;
-        kernels->product(work, model->logits, normed, model->weights, block, V, d, PRODUCT_RIGHT_TRANSPOSED, false);
-        kernels->cross_entropy(work, model->logits, losses + first, model->targets + first, block, V, scale, gradient);
-        if (!gradient)
-            continue;
-        kernels->product(work, model->dnormed + first * d, model->logits, model->weights, block, d, V, PRODUCT_PLAIN,
-                         false);
-        kernels->product(work, model->gradient, model->logits, normed, V, d, block, PRODUCT_LEFT_TRANSPOSED, true);
-    }
+    const struct loss loss = {
+        .normed = model->normed,
+        .embedding = model->weights,
+        .targets = model->targets,
+        .rows = rows,
+        .width = model->setup.shape.width,
+        .vocabulary = model->setup.shape.vocabulary,
+        .losses = losses,
+        .dnormed = gradient ? model->dnormed : NULL,
+        .dembedding = model->gradient,
+        .scale = scale,
+    };
+    model->kernels->loss(&model->work, &loss);
 }
 
 void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count, float scale, uint64_t step,

@@ -1,5 +1,5 @@
-/* All kernels but products and attention for vectors of 16 lanes: included behind vector.h by kernels_avx2.c and
- * kernels_avx512.c. kernels_reference.c says what each computes. */
+/* All kernels but products, attention and the loss, for vectors of 16 lanes: included behind vector.h by kernels_avx2.c
+ * and kernels_avx512.c. kernels_reference.c says what each computes. */
 #ifndef SWEEP_MODEL_ROWS_H
 #define SWEEP_MODEL_ROWS_H
 
@@ -195,32 +195,6 @@ static void scatter(const struct workspace *work, float *dembedding, const float
             vector_store_at(row, j, width,
                             vector_add(vector_load_at(row, j, width), vector_load_at(dx + m * width, j, width)));
         }
-}
-
-static void cross_entropy(const struct workspace *work, float *logits, float *losses, const uint16_t *targets,
-                          size_t rows, size_t vocabulary, float scale, bool gradient) {
-#pragma omp parallel for num_threads(work->threads)
-    for (size_t m = 0; m < rows; m++) {
-        float *row = logits + m * vocabulary;
-        const float target = row[targets[m]], largest = vector_largest(row, vocabulary, row[0]);
-        vector lanes = vector_zero();
-        for (size_t j = 0; j < vocabulary; j += LANES) {
-            vector p = vector_exp(vector_subtract(vector_load_at(row, j, vocabulary), vector_all(largest)));
-            if (j + LANES > vocabulary)
-                p = vector_keep_first(p, vocabulary - j);
-            lanes = vector_add(lanes, p);
-            if (gradient)
-                vector_store_at(row, j, vocabulary, p);
-        }
-        const float sum = vector_sum(lanes);
-        losses[m] = (float)(elementary_log(sum) + ((double)largest - target));
-        if (gradient) {
-            const vector factor = vector_all(scale / sum);
-            for (size_t j = 0; j < vocabulary; j += LANES)
-                vector_store_at(row, j, vocabulary, vector_multiply(vector_load_at(row, j, vocabulary), factor));
-            row[targets[m]] -= scale;
-        }
-    }
 }
 
 static float square_sum(const float *x, size_t size) {

@@ -33,21 +33,23 @@ static inline float vector_dot(const float *x, const float *y, size_t size) {
     return vector_sum(sum);
 }
 
-/* The largest of x [size] and floor. */
-static inline float vector_largest(const float *x, size_t size, float floor) {
-    vector most = vector_all(floor);
-    size_t i = 0;
-    for (; i + LANES <= size; i += LANES)
-        most = vector_maximum(most, vector_load(x + i));
+/* The largest lane. */
+static inline float vector_most(vector x) {
     float lane[LANES];
-    vector_store(lane, most);
+    vector_store(lane, x);
     const __m256 eight = _mm256_max_ps(_mm256_loadu_ps(lane), _mm256_loadu_ps(lane + 8));
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     four = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    floor = _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
-    for (; i < size; i++)
-        floor = x[i] > floor ? x[i] : floor;
-    return floor;
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+
+/* The largest of x [size]. */
+static inline float vector_largest(const float *x, size_t size) {
+    vector most = vector_all(x[0]);
+    for (size_t i = 0; i < size; i += LANES)
+        most = vector_maximum(most,
+                              vector_first_or(vector_load_at(x, i, size), size - i < LANES ? size - i : LANES, most));
+    return vector_most(most);
 }
 
 /* kernel_exp of kernels_reference.c, which explains it. */

@@ -43,6 +43,11 @@ static inline vector vector_keep_first(vector x, size_t count) {
     return (vector){_mm256_and_ps(x.low, _mm256_castsi256_ps(vector_mask(0, count))),
                     _mm256_and_ps(x.high, _mm256_castsi256_ps(vector_mask(8, count)))};
 }
+/* The first count lanes of x, of other behind them. */
+static inline vector vector_first_or(vector x, size_t count, vector other) {
+    return (vector){_mm256_blendv_ps(other.low, x.low, _mm256_castsi256_ps(vector_mask(0, count))),
+                    _mm256_blendv_ps(other.high, x.high, _mm256_castsi256_ps(vector_mask(8, count)))};
+}
 static inline vector vector_add(vector x, vector y) {
     return (vector){_mm256_add_ps(x.low, y.low), _mm256_add_ps(x.high, y.high)};
 }
@@ -85,6 +90,17 @@ static inline __m256 half_power_of_two(__m256 x) {
 /* 2^x of integers -126 <= x <= 127 */
 static inline vector vector_power_of_two(vector x) {
     return (vector){half_power_of_two(x.low), half_power_of_two(x.high)};
+}
+static inline __m256 half_round_bf16(__m256 x) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i up = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    const __m256i cut = _mm256_and_si256(up, _mm256_set1_epi32((int)0xffff0000));
+    return _mm256_blendv_ps(_mm256_castsi256_ps(cut), x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+/* To bf16, to nearest, ties to even. */
+static inline vector vector_round_bf16(vector x) {
+    return (vector){half_round_bf16(x.low), half_round_bf16(x.high)};
 }
 /* Lanes 0 to 7 plus lanes 8 to 15. */
 static inline __m256 vector_fold(vector x) {

@@ -32,6 +32,10 @@ static inline void vector_store_first(float *to, vector x, size_t count) {
 static inline vector vector_keep_first(vector x, size_t count) {
     return _mm512_maskz_mov_ps((__mmask16)((1U << count) - 1), x);
 }
+/* The first count lanes of x, of other behind them. */
+static inline vector vector_first_or(vector x, size_t count, vector other) {
+    return _mm512_mask_mov_ps(other, (__mmask16)((1U << count) - 1), x);
+}
 static inline vector vector_add(vector x, vector y) {
     return _mm512_add_ps(x, y);
 }
@@ -70,6 +74,14 @@ static inline vector vector_round(vector x) {
 /* 2^x of integers -126 <= x <= 127 */
 static inline vector vector_power_of_two(vector x) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(127)), 23));
+}
+/* To bf16, to nearest, ties to even. */
+static inline vector vector_round_bf16(vector x) {
+    const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __m512i cut = _mm512_and_si512(up, _mm512_set1_epi32((int)0xffff0000));
+    return _mm512_mask_mov_ps(_mm512_castsi512_ps(cut), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
 }
 /* Lanes 0 to 7 plus lanes 8 to 15. */
 static inline __m256 vector_fold(vector x) {

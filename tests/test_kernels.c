@@ -17,23 +17,30 @@ static int variants_find(void **state) {
     for (size_t i = 0; i < 3; i++) {
         setenv("SWEEP_ISA", names[i], 1);
         if (kernels_choose(NULL) == 0)
-            variants[variant_count++] = kernels_chosen(NULL);
+            variants[variant_count++] = kernels_chosen(MODEL_FP32, NULL);
     }
     unsetenv("SWEEP_ISA");
     return kernels_choose(NULL);
 }
 
-static struct workspace workspace_made(int threads, uint32_t sequence, uint32_t head_size) {
-    struct workspace work = {.threads = threads, .own_size = workspace_own_size(sequence, head_size)};
-    work.shared = aligned_alloc(64, WORKSPACE_SHARED * sizeof(float));
-    work.own = aligned_alloc(64, ((size_t)threads * work.own_size * sizeof(float) + 63) / 64 * 64);
-    assert_true(work.shared && work.own);
-    return work;
+static float *floats_aligned(size_t size) {
+    float *x = aligned_alloc(64, (size * sizeof *x + 63) / 64 * 64);
+    assert_non_null(x);
+    return x;
+}
+
+static struct workspace workspace_made(const struct workspace_needs *needs) {
+    return (struct workspace){
+        .threads = needs->threads,
+        .own_size = workspace_own_size(needs),
+        .own = floats_aligned((size_t)needs->threads * workspace_own_size(needs)),
+        .shared = floats_aligned(workspace_shared_size(needs)),
+    };
 }
 
 static void workspace_free(struct workspace *work) {
-    free(work->shared);
     free(work->own);
+    free(work->shared);
 }
 
 /* Numbers of about 1, the same for the same seed. */
@@ -57,25 +64,33 @@ static void assert_same_floats(const char *what, const float *x, const float *ex
             fail_msg("%s: element %zu of %zu is %.9g instead of %.9g", what, i, size, x[i], expected[i]);
 }
 
+/* For kernels that work in no memory but what products need. */
+static const struct workspace_needs no_needs = {.rows = 1, .sequence = 1, .head_size = 2, .width = 1, .vocabulary = 1};
+
 /* A case runs one kernel of a table into output [size], which comes with the same numbers every time. */
 typedef void kernel_case(const struct kernels *kernels, const struct workspace *work, float *output, const void *sizes);
 
-static void assert_variants_agree(kernel_case *run, const void *sizes, size_t size, uint32_t sequence,
-                                  uint32_t head_size) {
-    struct workspace work = workspace_made(3, sequence, head_size);
-    float *expected = floats_made(1, size);
-    work.threads = 1;
-    run(&kernels_reference, &work, expected, sizes);
-    for (size_t i = 0; i < variant_count; i++)
-        for (int threads = 1; threads <= 3; threads++) {
-            float *output = floats_made(1, size);
-            work.threads = threads;
-            run(variants[i], &work, output, sizes);
-            assert_same_floats(variants[i]->isa, output, expected, size);
-            free(output);
+static void assert_variants_agree(kernel_case *run, const void *sizes, size_t size, struct workspace_needs needs) {
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        float *expected = floats_made(1, size);
+        needs.threads = 1;
+        struct workspace work = workspace_made(&needs);
+        work.bf16 = bf16;
+        run(&kernels_reference, &work, expected, sizes);
+        workspace_free(&work);
+        for (needs.threads = 1; needs.threads <= 3; needs.threads++) {
+            work = workspace_made(&needs);
+            work.bf16 = bf16;
+            for (size_t i = 0; i < variant_count; i++) {
+                float *output = floats_made(1, size);
+                run(variants[i], &work, output, sizes);
+                assert_same_floats(variants[i]->isa, output, expected, size);
+                free(output);
+            }
+            workspace_free(&work);
         }
-    free(expected);
-    workspace_free(&work);
+        free(expected);
+    }
 }
 
 struct product_sizes {
@@ -105,7 +120,7 @@ static void products_agree(void **state) {
                                                 .depth = sizes[i][2],
                                                 .form = (enum product_form)form,
                                                 .accumulate = accumulate};
-                assert_variants_agree(product_case, &s, s.rows * s.columns, 1, 2);
+                assert_variants_agree(product_case, &s, s.rows * s.columns, no_needs);
             }
 }
 
@@ -151,7 +166,7 @@ static void norms_agree(void **state) {
     (void)state;
     const struct row_sizes sizes[] = {{1, 1, true}, {5, 37, true}, {5, 37, false}, {33, 128, true}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        assert_variants_agree(norm_case, &sizes[i], (2 * sizes[i].rows + 1) * sizes[i].width + sizes[i].rows, 1, 2);
+        assert_variants_agree(norm_case, &sizes[i], (2 * sizes[i].rows + 1) * sizes[i].width + sizes[i].rows, no_needs);
 }
 
 static void rotate_case(const struct kernels *kernels, const struct workspace *work, float *output, const void *sizes) {
@@ -182,14 +197,17 @@ static void rotations_and_attention_agree(void **state) {
     const struct attention_shape shapes[] = {{.count = 1, .sequence = 1, .heads = 1, .head_size = 2},
                                              {.count = 2, .sequence = 19, .heads = 3, .head_size = 6},
                                              {.count = 2, .sequence = 101, .heads = 2, .head_size = 32},
-                                             {.count = 1, .sequence = 299, .heads = 1, .head_size = 50},
+                                             {.count = 1, .sequence = 601, .heads = 1, .head_size = 50},
                                              {.count = 1, .sequence = 170, .heads = 1, .head_size = 128}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct attention_shape s = shapes[i];
         const uint32_t rows = s.count * s.sequence, H = s.heads * s.head_size;
         s.stride = 3 * H + 5;
-        assert_variants_agree(rotate_case, &s, rows * s.stride, s.sequence, s.head_size);
-        assert_variants_agree(attention_case, &s, rows * (H + s.heads + s.stride), s.sequence, s.head_size);
+        struct workspace_needs needs = no_needs;
+        needs.sequence = s.sequence;
+        needs.head_size = s.head_size;
+        assert_variants_agree(rotate_case, &s, rows * s.stride, needs);
+        assert_variants_agree(attention_case, &s, rows * (H + s.heads + s.stride), needs);
     }
 }
 
@@ -209,7 +227,7 @@ static void gates_agree(void **state) {
     (void)state;
     const struct row_sizes sizes[] = {{1, 1, false}, {3, 16, false}, {5, 1003, false}};
     for (size_t i = 0; i < 3; i++)
-        assert_variants_agree(gate_case, &sizes[i], sizes[i].rows * (4 * sizes[i].width + 3), 1, 2);
+        assert_variants_agree(gate_case, &sizes[i], sizes[i].rows * (4 * sizes[i].width + 3), no_needs);
 }
 
 /* output [2, elements] twice: dropped in place, and added to a base */
@@ -227,7 +245,7 @@ static void dropouts_agree(void **state) {
     (void)state;
     const struct row_sizes sizes[] = {{1, 1, true}, {2, 128, true}, {2, 1001, true}, {2, 1001, false}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        assert_variants_agree(drop_case, &sizes[i], 2 * sizes[i].rows * sizes[i].width, 1, 2);
+        assert_variants_agree(drop_case, &sizes[i], 2 * sizes[i].rows * sizes[i].width, no_needs);
 }
 
 static void dropout_drops_its_share_and_keeps_the_mean(void **state) {
@@ -252,23 +270,53 @@ static void dropout_drops_its_share_and_keeps_the_mean(void **state) {
     free(x);
 }
 
-/* output: logits [M, V], losses [M] */
-static void cross_entropy_case(const struct kernels *kernels, const struct workspace *work, float *output,
-                               const void *sizes) {
-    const struct row_sizes *s = sizes;
-    uint16_t targets[8];
+struct loss_sizes {
+    size_t rows, width, vocabulary;
+    float size; /* of the logits: 1, or so large that a row's reference is left */
+    bool gradient;
+};
+
+/* output: dembedding [V, d], losses [M], dnormed [M, d] */
+static void loss_case(const struct kernels *kernels, const struct workspace *work, float *output, const void *sizes) {
+    const struct loss_sizes *s = sizes;
+    float *normed = floats_made(2, s->rows * s->width), *embedding = floats_made(3, s->vocabulary * s->width);
+    uint16_t *targets = malloc(s->rows * sizeof *targets);
+    assert_non_null(targets);
     for (size_t m = 0; m < s->rows; m++)
-        targets[m] = (uint16_t)random_below(s->width, 6, 0, m);
+        targets[m] = (uint16_t)random_below(s->vocabulary, 6, 0, m);
     for (size_t i = 0; i < s->rows * s->width; i++)
-        output[i] *= 20;
-    kernels->cross_entropy(work, output, output + s->rows * s->width, targets, s->rows, s->width, 0.01F, s->option);
+        normed[i] *= s->size;
+    const struct loss loss = {
+        .normed = normed,
+        .embedding = embedding,
+        .targets = targets,
+        .rows = s->rows,
+        .width = s->width,
+        .vocabulary = s->vocabulary,
+        .losses = output + s->vocabulary * s->width,
+        .dnormed = s->gradient ? output + s->vocabulary * s->width + s->rows : NULL,
+        .dembedding = output,
+        .scale = 0.01F,
+    };
+    kernels->loss(work, &loss);
+    free(normed);
+    free(embedding);
+    free(targets);
 }
 
-static void cross_entropies_agree(void **state) {
+static void losses_agree(void **state) {
     (void)state;
-    const struct row_sizes sizes[] = {{1, 1, true}, {8, 53, true}, {8, 53, false}, {3, 4099, true}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        assert_variants_agree(cross_entropy_case, &sizes[i], sizes[i].rows * (sizes[i].width + 1), 1, 2);
+    const struct loss_sizes sizes[] = {{1, 1, 1, 1, true},      {8, 17, 53, 1, true},    {8, 17, 53, 1, false},
+                                       {9, 300, 451, 1, true},  {3, 20, 1500, 40, true}, {3, 20, 1500, 40, false},
+                                       {1100, 5, 230, 1, true}, {1600, 33, 40, 1, true}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const struct loss_sizes *s = &sizes[i];
+        struct workspace_needs needs = no_needs;
+        needs.rows = s->rows;
+        needs.width = (uint32_t)s->width;
+        needs.vocabulary = (uint32_t)s->vocabulary;
+        assert_variants_agree(loss_case, s, s->vocabulary * s->width + s->rows * (s->width + 1), needs);
+    }
 }
 
 /* output: embedding's gradient [40, d], rows [M, d] */
@@ -287,7 +335,7 @@ static void embeddings_agree(void **state) {
     (void)state;
     const struct row_sizes sizes[] = {{64, 37, false}, {1, 1, false}};
     for (size_t i = 0; i < 2; i++)
-        assert_variants_agree(embedding_case, &sizes[i], (40 + sizes[i].rows) * sizes[i].width, 1, 2);
+        assert_variants_agree(embedding_case, &sizes[i], (40 + sizes[i].rows) * sizes[i].width, no_needs);
 }
 
 /* output: weight, gradient, mean, variance [size] each, then the sum of squares */
@@ -304,7 +352,7 @@ static void updates_agree(void **state) {
     (void)state;
     const size_t sizes[] = {1, 1003};
     for (size_t i = 0; i < 2; i++)
-        assert_variants_agree(adamw_case, &sizes[i], 4 * sizes[i] + 1, 1, 2);
+        assert_variants_agree(adamw_case, &sizes[i], 4 * sizes[i] + 1, no_needs);
 }
 
 static void exponential_is_good_to_two_units(void **state) {
@@ -344,7 +392,7 @@ static void unknown_instruction_set_is_refused(void **state) {
     assert_int_equal(kernels_choose(&error), -1);
     assert_int_equal(error.code, ERROR_INPUT);
     assert_string_equal(error.message,
-                        "SWEEP_ISA=mmx: no such instruction set; use portable, avx2 or avx512, or unset it");
+                        "SWEEP_ISA=mmx: no such instruction set; use portable, avx2, avx512, avx512bf16 or amx, or unset it");
     setenv("SWEEP_ISA", "portable", 1);
     assert_int_equal(kernels_choose(&error), 0);
     assert_string_equal(kernels_isa(), "portable");
@@ -361,7 +409,7 @@ int main(void) {
         cmocka_unit_test(gates_agree),
         cmocka_unit_test(dropouts_agree),
         cmocka_unit_test(dropout_drops_its_share_and_keeps_the_mean),
-        cmocka_unit_test(cross_entropies_agree),
+        cmocka_unit_test(losses_agree),
         cmocka_unit_test(embeddings_agree),
         cmocka_unit_test(updates_agree),
         cmocka_unit_test(exponential_is_good_to_two_units),
