@@ -30,6 +30,7 @@ struct training {
 
 static struct model_setup model_setup(const struct run_spec *spec) {
     return (struct model_setup){.shape = spec->shape,
+                                .precision = spec->precision,
                                 .batch = spec->micro_batch,
                                 .sequence = spec->sequence,
                                 .dropout = spec->dropout,
