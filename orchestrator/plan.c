@@ -2,6 +2,7 @@
 #include "base/random.h"
 #include "model/model.h"
 #include "orchestrator/precision.h"
+#include "worker/train.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static int plan_run(const struct study *study, uint32_t group, uint32_t mixture,
     run->steps = ceil_divide(size->tokens, step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
-    run->memory_bytes = model_memory_bytes(&setup);
+    run->memory_bytes = run_memory_bytes(&setup);
     return run_identity(study, run);
 }
 

@@ -3,6 +3,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/records.h"
 #include "tests/test.h"
+#include "worker/train.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
     const double token = 6.0 * 18560 + 6.0 * 16 * 128;
     assert_true(fabs(run->flops / (token * (977.0 * 1024 + 10 * 2 * 3000 / 3.0)) - 1) < 1e-12);
     const struct model_setup setup = {.shape = study.sizes[0].shape, .batch = 8, .sequence = 128, .dropout = 0.1f};
-    assert_true(run->memory_bytes == model_memory_bytes(&setup));
+    assert_true(run->memory_bytes == run_memory_bytes(&setup));
     plan_free(&plan);
     study_free(&study);
 }
