@@ -10,13 +10,14 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-    ROUNDS = 5,    /* measured steps of each kind, behind one that warms up */
+    ROUNDS_MAX = 5,
     RUN_STEPS = 10 /* of bench_worker */
 };
 
@@ -31,10 +32,11 @@ struct bench_case bench_case_at(int number) {
         {"nano",
          {.layers = 3, .width = 128, .heads = 4, .head_size = 32, .feed_forward = 512, .vocabulary = 8192},
          8,
-         512},
-        {"scale0", model_scale(0, SCALE_VOCABULARY), 4, 512},
-        {"scale3", model_scale(3, 8192), 4, 512},
-        {"scale8", model_scale(8, SCALE_VOCABULARY), 2, 1024},
+         512,
+         5},
+        {"scale0", model_scale(0, SCALE_VOCABULARY), 4, 512, 5},
+        {"scale3", model_scale(3, 8192), 4, 512, 5},
+        {"scale8", model_scale(8, SCALE_VOCABULARY), 2, 1024, 3}, /* a step takes ten seconds */
     };
     return cases[number];
 }
@@ -44,16 +46,16 @@ static int ascending(const void *x, const void *y) {
     return (a > b) - (a < b);
 }
 
-static double median(double values[ROUNDS]) {
-    qsort(values, ROUNDS, sizeof *values, ascending);
-    return values[ROUNDS / 2];
+static double median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return values[count / 2];
 }
 
 /* ---- peak ---- */
 
-int bench_peak(double *gflops, struct error *error) {
+int bench_peak(enum model_precision precision, double *gflops, struct error *error) {
     enum { TIMES = 50 };
-    const struct kernels *kernels = kernels_chosen(MODEL_FP32, error);
+    const struct kernels *kernels = kernels_chosen(precision, error);
     if (!kernels)
         return -1;
     /* Times of many lengths, in seconds: long ones cost little to begin and end, short ones fit between what other
@@ -143,45 +145,50 @@ static int make_shards(char folder[FILE_PATH_SIZE], const struct bench_case *mea
 
 /* ---- steps ---- */
 
-enum kind { KIND_PLAIN, KIND_DROPOUT, KIND_ONE_THREAD, KINDS };
-
 struct bench {
     const struct bench_case *measured;
+    enum model_precision precision;
     struct batches *batches;
     uint16_t *tokens; /* [B, T + 1] */
-    struct model *models[KINDS];
+    struct model *plain, *dropping;
     uint64_t steps;
 };
 
 /* One step; returns its seconds. */
-static double train_step(struct bench *bench, enum kind kind) {
+static double train_step(struct bench *bench, struct model *model) {
     const struct bench_case *measured = bench->measured;
     double loss;
     const double start = omp_get_wtime();
     batches_get(bench->batches, bench->steps, 0, measured->batch, bench->tokens);
-    model_gradient(bench->models[kind], bench->tokens, measured->batch, 1.0F / (float)step_tokens(measured),
-                   bench->steps, 0, &loss);
-    model_update(bench->models[kind], &optimizer);
+    model_gradient(model, bench->tokens, measured->batch, 1.0F / (float)step_tokens(measured), bench->steps, 0, &loss);
+    model_update(model, &optimizer);
     const double seconds = omp_get_wtime() - start;
     bench->steps++;
     return seconds;
 }
 
+/* A step of the same model with one thread: without levels of parallel regions, each of them runs on the thread that
+ * meets it. */
+static double train_step_alone(struct bench *bench, struct model *model) {
+    const int levels = omp_get_max_active_levels();
+    omp_set_max_active_levels(0);
+    const double seconds = train_step(bench, model);
+    omp_set_max_active_levels(levels);
+    return seconds;
+}
+
 /* Makes a model and warms it up. */
-static int begin_kind(struct bench *bench, enum kind kind, struct error *error) {
+static int begin_model(struct bench *bench, struct model **model, float dropout, struct error *error) {
     const struct model_setup setup = {.shape = bench->measured->shape,
+                                      .precision = bench->precision,
                                       .batch = bench->measured->batch,
                                       .sequence = bench->measured->sequence,
-                                      .dropout = kind == KIND_DROPOUT ? study_dropout : 0,
+                                      .dropout = dropout,
                                       .seed = 1};
-    const int threads = omp_get_max_threads();
-    if (kind == KIND_ONE_THREAD)
-        omp_set_num_threads(1); /* a model keeps the number that it is made with */
-    const int result = model_create(&bench->models[kind], &setup, error);
-    omp_set_num_threads(threads);
-    if (result == 0)
-        train_step(bench, kind);
-    return result;
+    if (model_create(model, &setup, error) != 0)
+        return -1;
+    train_step(bench, *model);
+    return 0;
 }
 
 /* Linux counts the largest resident memory of a process; this starts the count anew. */
@@ -208,30 +215,30 @@ static double peak_memory_bytes(void) {
 
 static int measure(struct bench *bench, struct bench_result *result, struct error *error) {
     const struct bench_case *measured = bench->measured;
-    const int kinds = omp_get_max_threads() > 1 ? KINDS : KIND_ONE_THREAD;
+    const bool threads = omp_get_max_threads() > 1;
     const int forgotten = forget_peak_memory();
-    if (begin_kind(bench, KIND_PLAIN, error) != 0)
+    if (begin_model(bench, &bench->plain, 0, error) != 0)
         return -1;
     result->peak_memory_bytes = forgotten == 0 ? peak_memory_bytes() : NAN;
-    for (int kind = KIND_PLAIN + 1; kind < kinds; kind++)
-        if (begin_kind(bench, kind, error) != 0)
-            return -1;
+    if (begin_model(bench, &bench->dropping, study_dropout, error) != 0)
+        return -1;
 
-    double seconds[ROUNDS], dropout[ROUNDS], one_thread[ROUNDS];
-    for (int round = 0; round < ROUNDS; round++) {
-        seconds[round] = train_step(bench, KIND_PLAIN);
-        dropout[round] = train_step(bench, KIND_DROPOUT) / seconds[round] - 1;
-        one_thread[round] = kinds == KINDS ? train_step(bench, KIND_ONE_THREAD) / seconds[round] : NAN;
+    double seconds[ROUNDS_MAX] = {0}, dropout[ROUNDS_MAX] = {0}, alone[ROUNDS_MAX] = {0};
+    for (int round = 0; round < measured->rounds; round++) {
+        seconds[round] = train_step(bench, bench->plain);
+        dropout[round] = train_step(bench, bench->dropping) / seconds[round] - 1;
+        alone[round] = threads ? train_step_alone(bench, bench->plain) / seconds[round] : NAN;
     }
-    result->tokens_per_second = (double)step_tokens(measured) / median(seconds);
+    result->tokens_per_second = (double)step_tokens(measured) / median(seconds, measured->rounds);
     result->gflops = result->tokens_per_second * model_flops_per_token(&measured->shape, measured->sequence) * 1e-9;
-    result->dropout_cost = median(dropout);
-    result->scaling = median(one_thread);
+    result->dropout_cost = median(dropout, measured->rounds);
+    result->scaling = median(alone, measured->rounds);
     return 0;
 }
 
-int bench_trainer(const struct bench_case *measured, struct bench_result *result, struct error *error) {
-    struct bench bench = {.measured = measured};
+int bench_trainer(const struct bench_case *measured, enum model_precision precision, struct bench_result *result,
+                  struct error *error) {
+    struct bench bench = {.measured = measured, .precision = precision};
     char folder[FILE_PATH_SIZE];
     if (make_shards(folder, measured, error) != 0)
         return -1;
@@ -243,8 +250,8 @@ int bench_trainer(const struct bench_case *measured, struct bench_result *result
     remove_shards(folder); /* they are mapped now, and nothing stays behind when the command is interrupted */
     if (done == 0)
         done = measure(&bench, result, error);
-    for (int kind = 0; kind < KINDS; kind++)
-        model_destroy(bench.models[kind]);
+    model_destroy(bench.plain);
+    model_destroy(bench.dropping);
     batches_close(bench.batches);
     free(bench.tokens);
     return done;
@@ -267,7 +274,8 @@ static int ignore_seen(void *context, const struct language_tokens *seen, uint32
     return 0;
 }
 
-int bench_worker(const struct bench_case *measured, double *model_share, struct error *error) {
+int bench_worker(const struct bench_case *measured, enum model_precision precision, double *model_share,
+                 struct error *error) {
     struct run_spec *spec = malloc(sizeof *spec);
     if (!spec)
         return error_set(error, ERROR_FAILED, "no memory for a run");
@@ -283,6 +291,7 @@ int bench_worker(const struct bench_case *measured, double *model_share, struct 
         .decay_fraction = 0.2,
         .optimizer = optimizer,
         .dropout = study_dropout,
+        .precision = precision,
         .curve_steps = 1,
         .evaluation_steps = RUN_STEPS,
         .evaluation_tokens = (RUN_STEPS * step_tokens(measured) + 99) / 100,

@@ -14,6 +14,7 @@ struct bench_case {
     const char *name;
     struct model_shape shape;
     uint32_t batch, sequence; /* B, T */
+    int rounds;               /* steps of each kind that are measured, behind one that warms up; odd, at most 5 */
 };
 
 struct bench_result {
@@ -28,16 +29,18 @@ struct bench_result {
 enum { BENCH_CASES = 4 };
 struct bench_case bench_case_at(int number);
 
-/* Fused multiply-adds in registers with all threads and the chosen kernels' instructions: best of many short times,
- * GFLOP/s (1e9 a second). About a second. */
-int bench_peak(double *gflops, struct error *error);
+/* Multiply-adds in registers with all threads and the instructions that the chosen kernels have for a precision: best
+ * of many short times, GFLOP/s (1e9 a second). About a second. */
+int bench_peak(enum model_precision precision, double *gflops, struct error *error);
 
-/* Measures the steps of a case. Needs the memory of three models: steps with dropout and with one thread are taken in
- * turn with the others, so that a change of the machine's speed falls on all. */
-int bench_trainer(const struct bench_case *measured, struct bench_result *result, struct error *error);
+/* Measures the steps of a case. Needs the memory of two models, without and with dropout: plain steps, steps with
+ * dropout and steps with one thread take turns, so that a change of the machine's speed falls on all. */
+int bench_trainer(const struct bench_case *measured, enum model_precision precision, struct bench_result *result,
+                  struct error *error);
 
 /* Trains a case for a few steps as a worker does, one evaluation of 1 % of its tokens included: share of its time that
  * is spent in model code. */
-int bench_worker(const struct bench_case *measured, double *model_share, struct error *error);
+int bench_worker(const struct bench_case *measured, enum model_precision precision, double *model_share,
+                 struct error *error);
 
 #endif

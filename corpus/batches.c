@@ -173,6 +173,7 @@ void batches_get(const struct batches *batches, uint64_t b, uint32_t first, uint
         const uint64_t epoch_key = random_u64(source->key, 0, turn / source->windows);
         const uint64_t window = random_permute(turn % source->windows, source->windows, epoch_key);
         memcpy(tokens + i * (length + 1), source->shard.tokens + window * length, (length + 1) * sizeof *tokens);
+        shard_forget(&source->shard); /* after each: the next one lies elsewhere, and pages may have megabytes */
     }
 }
 

@@ -110,6 +110,10 @@ void shard_close(struct shard *shard) {
     *shard = (struct shard){0};
 }
 
+void shard_forget(const struct shard *shard) {
+    madvise(shard->mapping, shard->mapping_size, MADV_DONTNEED);
+}
+
 int shard_verify(const struct shard *shard, const char *path, struct error *error) {
     const char *payload = (const char *)shard->mapping + SHARD_HEADER_SIZE;
     if (checksum64(payload, shard->mapping_size - SHARD_HEADER_SIZE) != shard->header.payload_checksum)

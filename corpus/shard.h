@@ -49,6 +49,9 @@ struct shard {
 int shard_open(struct shard *shard, const char *path, struct error *error);
 void shard_close(struct shard *shard);
 
+/* Lets go of the pages that were read, so that no corpus gathers in memory; reading them again brings them back. */
+void shard_forget(const struct shard *shard);
+
 /* Reads the whole payload and compares its checksum; also that every token is < V. */
 int shard_verify(const struct shard *shard, const char *path, struct error *error);
 

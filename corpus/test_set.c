@@ -70,6 +70,8 @@ int test_set_open(struct test_set *set, const char *folder, const char *language
         result = error_set(error, ERROR_INPUT, "%s: its tokens stand for no text", path);
     if (result != 0)
         test_set_close(set);
+    else
+        shard_forget(&set->shard);
     return result;
 }
 
@@ -92,6 +94,7 @@ void test_set_get(const struct test_set *set, uint64_t first, uint32_t count, ui
         for (size_t j = filled; j <= length; j++)
             row[j] = end;
     }
+    shard_forget(&set->shard);
 }
 
 struct test_losses test_set_losses(const struct test_set *set, double sum) {

@@ -27,7 +27,7 @@
 
 #include <stdint.h>
 
-enum { JOURNAL_VERSION = 1 };
+enum { JOURNAL_VERSION = 2 };
 
 #define JOURNAL_MAGIC "SWEEPJNL" /* its first 8 bytes */
 

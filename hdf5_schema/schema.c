@@ -37,6 +37,7 @@ static const struct column run_columns[] = {
     RUN(parameters, "1", "parameters N of the model, embedding included"),
     RUN(batch, "sequences", "sequences of an optimizer step"),
     RUN(sequence, "tokens", "tokens of a sequence"),
+    RUN(precision, NULL, "precision of matrix products: fp32 or bf16"),
     RUN(steps, "steps", "optimizer steps planned"),
     RUN(tokens, "tokens", "training tokens planned, of all languages"),
     RUN(flops, "FLOP", "floating-point operations planned, training and evaluation"),

@@ -35,6 +35,7 @@ struct run_record {
     uint32_t layers, width, heads, head_size, feed_forward, vocabulary;
     uint64_t parameters;
     uint32_t batch, sequence;
+    char precision[8];      /* of matrix products: "fp32" or "bf16" */
     uint64_t steps, tokens; /* planned */
     double flops;
     uint64_t seed;

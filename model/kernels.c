@@ -92,17 +92,18 @@ static size_t larger(size_t x, size_t y) {
     return x > y ? x : y;
 }
 
-/* As large as the passes of nearly the same size allow. */
+/* As large as the passes of nearly the same size allow. Whole pieces of 32, so that kernels of bf16, which add terms by
+ * pieces, add the same ones together for any number of threads. */
 size_t loss_unit_rows(int threads, size_t rows) {
     const size_t t = (size_t)threads, most = threads == 1 ? LOSS_PASS / 2 : larger(LOSS_PASS / t, LOSS_UNIT_LEAST);
     const size_t passes = (rows + most * t - 1) / (most * t);
-    return (rows + passes * t - 1) / (passes * t);
+    return padded((rows + passes * t - 1) / (passes * t), 32);
 }
 
 /* Panels are 16 or 32 columns wide, tiles at most 32 rows high. */
 size_t workspace_own_size(const struct workspace_needs *needs) {
     const size_t T = padded(needs->sequence, BLOCK_DEPTH), h = padded(needs->head_size, 32), rows = ATTENTION_ROWS_MOST;
-    const size_t unit = padded(loss_unit_rows(needs->threads, needs->rows), 32) + 32;
+    const size_t unit = loss_unit_rows(needs->threads, needs->rows) + 32;
     /* the arrays of struct head (attention.h), of unit_product (product.h) and of struct loss_unit (loss.h) */
     const size_t scores = T / BLOCK_DEPTH * BLOCK_STRIDE * rows, left = rows * BLOCK_STRIDE;
     const size_t attention = 2 * scores + 3 * T * h + 2 * rows * h + 2 * left + 32 * BLOCK_STRIDE;

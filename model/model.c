@@ -204,11 +204,12 @@ int model_create(struct model **model, const struct model_setup *setup, struct e
         return -1;
     const size_t bytes = model_memory_bytes(setup);
     void *block;
-    if (posix_memalign(&block, HUGE_PAGE, bytes) != 0)
+    if (posix_memalign(&block, bytes >= 16 * HUGE_PAGE ? HUGE_PAGE : 64, bytes) != 0)
         return error_set(error, ERROR_FAILED, "model: %.1f GiB of memory are not there; use a smaller micro-batch",
                          (double)bytes * 0x1p-30);
     struct model *made = block;
-    madvise(block, bytes, MADV_HUGEPAGE); /* columns of a matrix lie pages apart; only a wish */
+    if (bytes >= 16 * HUGE_PAGE)
+        madvise(block, bytes, MADV_HUGEPAGE); /* columns of a matrix lie pages apart; only a wish */
     memset(made, 0, sizeof *made);
     model_lay_out(made, setup, block);
     made->setup = *setup;

@@ -1,6 +1,7 @@
 /* sweep plan: what would run and what it costs, as a table of 80 columns or as JSON. */
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/precision.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -133,6 +134,7 @@ static void print_plan(const struct study *study, const struct plan *plan) {
     char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
     printf("study      %s\nfile       %s\narchive    %s\nlanguages ", study->name, study->path, study->archive);
     print_words(study, NULL, study->language_count, 10);
+    printf("precision  %s\n", precision_names[study->precision]);
     print_groups(study, plan);
     printf("\ntotal      %zu runs, %s tokens, %sFLOP\n", plan->count, amount((double)totals.tokens, tokens),
            amount(totals.flops, flops));
@@ -159,10 +161,10 @@ static int print_json(const struct study *study, const struct plan *plan, struct
         json_array_append_new(groups, json_pack("{s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "runs",
                                                 (json_int_t)runs, "tokens", (json_int_t)tokens, "flops", flops));
     }
-    json_t *object =
-        json_pack("{s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "runs", (json_int_t)plan->count,
-                  "groups", groups, "tokens", (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max",
-                  (json_int_t)totals.parameters, "memory_bytes_max", (json_int_t)totals.memory_bytes);
+    json_t *object = json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "precision",
+                               precision_names[study->precision], "runs", (json_int_t)plan->count, "groups", groups,
+                               "tokens", (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max",
+                               (json_int_t)totals.parameters, "memory_bytes_max", (json_int_t)totals.memory_bytes);
     return command_print_json(object, error);
 }
 

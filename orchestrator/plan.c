@@ -1,6 +1,8 @@
 #include "orchestrator/plan.h"
 #include "base/random.h"
 #include "model/model.h"
+#include "orchestrator/precision.h"
+#include "worker/train.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -51,6 +53,8 @@ static int run_identity(const struct study *study, struct planned_run *run) {
             shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward, shape->vocabulary);
     fprintf(file, "steps: %" PRIu64 "\nbatch: %u\nsequence: %u\n", run->steps, study->sizes[run->size].batch,
             study->sequence);
+    if (study->precision != MODEL_FP32) /* so that fp32 keeps the bits that it had before there was a choice */
+        fprintf(file, "precision: %s\n", precision_names[study->precision]);
     fprintf(file, "learning_rate: %.9g\nwarmup_steps: %" PRIu64 "\ndecay_fraction: %.17g\ndropout: %.17g\n",
             (double)optimizer->learning_rate, study->warmup_steps, study->decay_fraction, study->dropout);
     fprintf(file, "weight_decay: %.9g\nbeta1: %.9g\nbeta2: %.9g\nepsilon: %.9g\nclip: %.9g\nseed: %" PRIu64 "\n",
@@ -70,6 +74,7 @@ static int plan_run(const struct study *study, uint32_t group, uint32_t mixture,
     const struct study_size *size = &study->sizes[s];
     const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
     const struct model_setup setup = {.shape = size->shape,
+                                      .precision = study->precision,
                                       .batch = micro_batch(study, size),
                                       .sequence = study->sequence,
                                       .dropout = (float)study->dropout};
@@ -77,7 +82,7 @@ static int plan_run(const struct study *study, uint32_t group, uint32_t mixture,
     run->steps = ceil_divide(size->tokens, step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
-    run->memory_bytes = model_memory_bytes(&setup);
+    run->memory_bytes = run_memory_bytes(&setup);
     return run_identity(study, run);
 }
 
@@ -137,6 +142,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     spec->decay_fraction = study->decay_fraction;
     spec->optimizer = study->optimizer;
     spec->dropout = (float)study->dropout;
+    spec->precision = study->precision;
     spec->curve_steps = (uint32_t)(curve_steps < run->steps ? curve_steps : run->steps);
     spec->evaluation_steps = plan_interval_steps(study, size, study->evaluation_every_tokens);
     spec->evaluation_tokens = study->evaluation_tokens;

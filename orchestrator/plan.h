@@ -14,7 +14,7 @@ struct planned_run {
     uint32_t group, mixture, size; /* indices into the study */
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
-    size_t memory_bytes;           /* of the model in a worker */
+    size_t memory_bytes;           /* resident, of a worker at most */
     int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
     char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };

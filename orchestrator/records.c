@@ -1,4 +1,5 @@
 #include "orchestrator/records.h"
+#include "orchestrator/precision.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ void record_of_run(const struct study *study, const struct plan *plan, uint32_t 
     snprintf(record->identity, sizeof record->identity, "%s", planned->identity);
     snprintf(record->kind, sizeof record->kind, "%s", group->kind);
     snprintf(record->name, sizeof record->name, "%s", mixture->name);
+    snprintf(record->precision, sizeof record->precision, "%s", precision_names[study->precision]);
     snprintf(record->size, sizeof record->size, "%s", size->name);
     for (uint32_t l = 0; l < mixture->language_count; l++) {
         languages[l] = (struct language_tokens){.run = run, .weight = mixture->weights[l]};

@@ -65,6 +65,7 @@ struct study {
     double decay_fraction;
     struct model_optimizer optimizer;
     double dropout;
+    enum model_precision precision;
     uint64_t seed;
     uint64_t curve_tokens; /* a curve point every so many tokens */
 

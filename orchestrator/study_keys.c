@@ -1,5 +1,6 @@
 #include "orchestrator/study_keys.h"
 #include "model/scales.h"
+#include "orchestrator/precision.h"
 #include "orchestrator/study_draft.h"
 
 #include <stddef.h>
@@ -17,12 +18,13 @@
         bool: KEY_FLAG,                                                                                                \
         char *: KEY_NAME),                                                                                             \
         offsetof(type, member), sizeof(((type *)0)->member)
-#define DRAFT(member)  FIELD_OF(struct study_draft, member)
-#define STUDY(member)  FIELD_OF(struct study_draft, study.member)
-#define SIZE(member)   FIELD_OF(struct study_size, member)
-#define FOLDER(member) KEY_PATH, offsetof(struct study_draft, study.member), sizeof(((struct study *)0)->member)
-#define MAPPING        KEY_MAPPING, 0, 0
-#define STRUCTURED     KEY_STRUCTURED, 0, 0
+#define DRAFT(member)     FIELD_OF(struct study_draft, member)
+#define STUDY(member)     FIELD_OF(struct study_draft, study.member)
+#define SIZE(member)      FIELD_OF(struct study_size, member)
+#define PRECISION(member) KEY_PRECISION, offsetof(struct study_draft, study.member), sizeof(((struct study *)0)->member)
+#define FOLDER(member)    KEY_PATH, offsetof(struct study_draft, study.member), sizeof(((struct study *)0)->member)
+#define MAPPING           KEY_MAPPING, 0, 0
+#define STRUCTURED        KEY_STRUCTURED, 0, 0
 
 #define LANGUAGES_OR_ALL "`all`, or a list of languages"
 #define SIZES_OR_ALL     "`all`, or a list of names and scales"
@@ -96,6 +98,8 @@ const struct study_key study_keys[] = {
     {"training.sequence", STUDY(sequence), "2048", NULL, 2, 32768, "tokens", "Tokens of a sequence."},
     {"training.micro_batch", STUDY(micro_batch), NULL, "as many as 8192 tokens hold", 1, 4096, "sequences",
      "Sequences computed at once, at most the batch: bounds the memory."},
+    {"training.precision", PRECISION(precision), "fp32", NULL, 0, 0, NULL,
+     "Of the operands of matrix products; sums, weights and all that is kept are fp32."},
     {"training.learning_rate", STUDY(optimizer.learning_rate), "2e-4", NULL, 1e-9, 10, NULL,
      "Learning rate of the constant part."},
     {"training.warmup_steps", STUDY(warmup_steps), "1000", NULL, 0, 1e9, NULL, "Steps over which it rises from zero."},
@@ -165,6 +169,9 @@ void study_key_wanted(const struct study_key *key, char wanted[KEY_WANTED_SIZE])
         break;
     case KEY_FLAG:
         snprintf(wanted, KEY_WANTED_SIZE, "true or false");
+        break;
+    case KEY_PRECISION:
+        snprintf(wanted, KEY_WANTED_SIZE, "%s or %s", precision_names[MODEL_FP32], precision_names[MODEL_BF16]);
         break;
     case KEY_NAME:
         snprintf(wanted, KEY_WANTED_SIZE,

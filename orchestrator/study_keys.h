@@ -14,9 +14,10 @@ enum key_form {
     KEY_U64,
     KEY_FLOAT,
     KEY_DOUBLE,
-    KEY_FLAG, /* true or false */
-    KEY_NAME, /* a short name for tables and files */
-    KEY_PATH, /* relative to the folder of the study file */
+    KEY_FLAG,      /* true or false */
+    KEY_PRECISION, /* the name of an enum model_precision */
+    KEY_NAME,      /* a short name for tables and files */
+    KEY_PATH,      /* relative to the folder of the study file */
 };
 
 struct study_key {

@@ -1,4 +1,5 @@
 /* The resolved settings as text. */
+#include "orchestrator/precision.h"
 #include "orchestrator/study.h"
 #include "orchestrator/study_keys.h"
 
@@ -17,6 +18,8 @@ static void print_value(FILE *file, const struct study_key *key, const void *fie
         fprintf(file, "%.9g\n", (double)*(const float *)field);
     else if (key->form == KEY_DOUBLE)
         fprintf(file, "%.17g\n", *(const double *)field);
+    else if (key->form == KEY_PRECISION)
+        fprintf(file, "%s\n", precision_names[*(const enum model_precision *)field]);
     else
         fprintf(file, "%s\n", *(const bool *)field ? "true" : "false");
 }

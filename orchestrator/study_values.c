@@ -1,5 +1,6 @@
 /* Single values of a study file: from text to their fields, by the table of keys. */
 #include "orchestrator/command.h"
+#include "orchestrator/precision.h"
 #include "orchestrator/study_draft.h"
 #include "orchestrator/study_keys.h"
 #include "orchestrator/words.h"
@@ -93,6 +94,8 @@ static int set_field(const struct study_draft *draft, const struct study_key *ke
         *(bool *)field = strcmp(text, "true") == 0;
         return *(bool *)field || strcmp(text, "false") == 0 ? 0 : -1;
     }
+    if (key->form == KEY_PRECISION)
+        return precision_parse(text, field);
     return set_number(key, field, text);
 }
 

@@ -48,6 +48,7 @@ static struct run_record sample_run(uint32_t number) {
     checksum_identity(&number, sizeof number, run.identity);
     snprintf(run.kind, sizeof run.kind, "%s", kinds[count - 1]);
     snprintf(run.name, sizeof run.name, "%s", names[count - 1]);
+    snprintf(run.precision, sizeof run.precision, number == 1 ? "bf16" : "fp32");
     snprintf(run.size, sizeof run.size, number == 2 ? "klein, größer" : "scale %u", number);
     run.languages = sample_array(count, sizeof *run.languages);
     for (uint32_t l = 0; l < count; l++)

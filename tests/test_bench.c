@@ -7,44 +7,51 @@
 #include <unistd.h>
 
 static const struct bench_case tiny = {
-    "tiny", {.layers = 1, .width = 16, .heads = 2, .head_size = 8, .feed_forward = 32, .vocabulary = 64}, 2, 32};
+    "tiny", {.layers = 1, .width = 16, .heads = 2, .head_size = 8, .feed_forward = 32, .vocabulary = 64}, 2, 32, 3};
 
 static void peak_is_positive(void **state) {
     (void)state;
-    double gflops;
-    assert_int_equal(bench_peak(&gflops, NULL), 0);
-    assert_true(isfinite(gflops) && gflops > 0);
+    for (int precision = MODEL_FP32; precision <= MODEL_BF16; precision++) {
+        double gflops;
+        assert_int_equal(bench_peak((enum model_precision)precision, &gflops, NULL), 0);
+        assert_true(isfinite(gflops) && gflops > 0);
+    }
 }
 
 static void steps_give_sane_numbers_that_belong_together(void **state) {
     (void)state;
     struct bench_result result;
     struct error error = {0};
-    omp_set_num_threads(2);
-    if (bench_trainer(&tiny, &result, &error) != 0)
-        fail_msg("%s", error.message);
-    assert_true(result.tokens_per_second > 0);
     const double flops = model_flops_per_token(&tiny.shape, tiny.sequence);
-    assert_true(fabs(result.gflops * 1e9 / (result.tokens_per_second * flops) - 1) < 1e-9);
     const struct model_setup setup = {.shape = tiny.shape, .batch = tiny.batch, .sequence = tiny.sequence};
-    assert_true(isnan(result.peak_memory_bytes) || result.peak_memory_bytes > (double)model_memory_bytes(&setup) / 2);
-    assert_true(result.dropout_cost > -1 && isfinite(result.dropout_cost));
-    assert_true(result.scaling > 0);
+    const int levels = omp_get_max_active_levels();
+    omp_set_num_threads(2);
+    for (int precision = MODEL_FP32; precision <= MODEL_BF16; precision++) {
+        if (bench_trainer(&tiny, (enum model_precision)precision, &result, &error) != 0)
+            fail_msg("%s", error.message);
+        assert_true(result.tokens_per_second > 0);
+        assert_true(fabs(result.gflops * 1e9 / (result.tokens_per_second * flops) - 1) < 1e-9);
+        assert_true(isnan(result.peak_memory_bytes) ||
+                    result.peak_memory_bytes > (double)model_memory_bytes(&setup) / 2);
+        assert_true(result.dropout_cost > -1 && isfinite(result.dropout_cost));
+        assert_true(result.scaling > 0);
+    }
     assert_int_equal(omp_get_max_threads(), 2);
+    assert_int_equal(omp_get_max_active_levels(), levels);
 }
 
 static void one_thread_has_no_scaling(void **state) {
     (void)state;
     struct bench_result result;
     omp_set_num_threads(1);
-    assert_int_equal(bench_trainer(&tiny, &result, NULL), 0);
+    assert_int_equal(bench_trainer(&tiny, MODEL_FP32, &result, NULL), 0);
     assert_true(isnan(result.scaling));
 }
 
 static void share_of_model_code_is_a_share(void **state) {
     (void)state;
     double share;
-    assert_int_equal(bench_worker(&tiny, &share, NULL), 0);
+    assert_int_equal(bench_worker(&tiny, MODEL_BF16, &share, NULL), 0);
     assert_true(share > 0 && share < 1);
 }
 
@@ -52,9 +59,9 @@ static void shards_go_to_tmpdir_and_go_away(void **state) {
     struct bench_result result;
     struct error error = {0};
     setenv("TMPDIR", *state, 1);
-    assert_int_equal(bench_trainer(&tiny, &result, &error), 0);
+    assert_int_equal(bench_trainer(&tiny, MODEL_FP32, &result, &error), 0);
     assert_int_equal(rmdir(*state), 0); /* it is empty */
-    assert_int_equal(bench_trainer(&tiny, &result, &error), -1);
+    assert_int_equal(bench_trainer(&tiny, MODEL_FP32, &result, &error), -1);
     assert_non_null(strstr(error.message, *state));
     unsetenv("TMPDIR");
 }
@@ -65,7 +72,7 @@ static void impossible_model_is_refused_and_leaves_nothing(void **state) {
     struct error error = {0};
     wrong.shape.head_size = 7;
     setenv("TMPDIR", *state, 1);
-    assert_int_equal(bench_trainer(&wrong, &result, &error), -1);
+    assert_int_equal(bench_trainer(&wrong, MODEL_FP32, &result, &error), -1);
     assert_int_not_equal(error.code, ERROR_NONE);
     assert_int_equal(rmdir(*state), 0);
     unsetenv("TMPDIR");

@@ -38,7 +38,7 @@ refused 'needs a whole number' scales --vocabulary many
 refused '--table is missing' export "$root/README.md"
 refused 'has no corpus.synthetic' corpus synthesize sweeps/demo.yaml
 refused "no case 'big'; nano, scale0, scale3 or scale8" bench trainer --case big
-refused '--precision bf16; the trainer has fp32 alone' bench trainer --precision bf16
+refused "no precision 'fp16'; fp32 or bf16" bench trainer --precision fp16
 refused 'one argument too many' bench trainer nano
 refused 'did you mean `sweep bench trainer`?' bench trainr
 helped 'usage: sweep plan STUDY.yaml' plan --help
@@ -66,14 +66,20 @@ ok $? "missing text is told by the name of the file"
 import json, sys
 measured = json.load(open(sys.argv[1]))
 assert measured["isa"] in ("portable", "avx2", "avx512") and measured["threads"] >= 1
-assert measured["peak_gflops"]["fp32"] > 0 and measured["peak_gflops"]["bf16"] is None
+assert measured["peak_gflops"]["fp32"] > 0 and measured["peak_gflops"]["bf16"] > 0
 assert 0 < measured["worker_model_share"] < 1
-[case] = measured["cases"]
-assert case["case"] == "nano" and case["precision"] == "fp32"
-assert case["tokens_per_second"] > 0 and case["gflops"] > 0 and 0 < case["fraction_of_peak"] < 1.1
-assert case["peak_memory_bytes"] is None or case["peak_memory_bytes"] > 4 * 4 * 1835392
+assert [(case["case"], case["precision"]) for case in measured["cases"]] == [("nano", "fp32"), ("nano", "bf16")]
+for case in measured["cases"]:
+    peak = measured["peak_gflops"][case["precision"]]
+    assert case["tokens_per_second"] > 0 and case["gflops"] > 0
+    assert abs(case["fraction_of_peak"] * peak / case["gflops"] - 1) < 1e-9 and 0 < case["fraction_of_peak"] < 1.1
+    assert case["peak_memory_bytes"] is None or case["peak_memory_bytes"] > 4 * 4 * 1835392
 EOF
-ok $? "bench trainer measures a case as one JSON object"
+ok $? "bench trainer measures a case in both precisions as one JSON object"
+OMP_NUM_THREADS=1 "$sweep" bench trainer --case nano --precision bf16 >"$folder/said" 2>&1 &&
+    ! grep -q 'threads' "$folder/said" && [ "$(grep -c '^nano ' "$folder/said")" -eq 1 ] &&
+    grep -q '^nano    bf16' "$folder/said" && [ "$(wc -L <"$folder/said")" -le 80 ]
+ok $? "bench trainer measures one precision alone, and one thread says nothing of threads"
 
 make -s install PREFIX="$folder/prefix" >"$folder/said" 2>&1
 (cd "$folder" && PATH=$folder/prefix/bin:$PATH && sweep plan prefix/share/sweep/sweeps/bilingual.yaml &&

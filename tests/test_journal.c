@@ -416,15 +416,15 @@ static void files_that_are_no_journals_are_refused(void **state) {
     struct study_data data;
     struct error error = {0};
     uint64_t torn;
-    static const char *const texts[] = {"", "SWEEPJNL", "SWEEPJNL\1\0\0\0\0\0\0", "\211HDF\r\n\032\n and so on and on"};
+    static const char *const texts[] = {"", "SWEEPJNL", "SWEEPJNL\2\0\0\0\0\0\0", "\211HDF\r\n\032\n and so on and on"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         write_bytes(path, texts[i], i == 2 ? 16 : strlen(texts[i]));
         assert_int_equal(journal_read(path, &data, &torn, &error), -1);
         assert_int_equal(error.code, ERROR_INPUT);
     }
-    write_bytes(path, "SWEEPJNL\2\0\0\0\0\0\0", 16);
+    write_bytes(path, "SWEEPJNL\1\0\0\0\0\0\0", 16);
     assert_int_equal(journal_read(path, &data, &torn, &error), -1);
-    assert_non_null(strstr(error.message, "version 2"));
+    assert_non_null(strstr(error.message, "version 1"));
     struct journal *journal;
     assert_int_equal(journal_open(&journal, path_in(*state, "none.journal"), &data, &torn, &error), -1);
     assert_non_null(strstr(error.message, "no such journal"));

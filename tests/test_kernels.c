@@ -11,13 +11,21 @@
 static const struct kernels *variants[3];
 static size_t variant_count;
 
+/* Those that multiply bf16, in their own order of additions. */
+static const struct kernels *bf16_variants[2];
+static size_t bf16_variant_count;
+
 static int variants_find(void **state) {
     (void)state;
-    const char *names[] = {"portable", "avx2", "avx512"};
-    for (size_t i = 0; i < 3; i++) {
+    const char *names[] = {"portable", "avx2", "avx512", "avx512bf16", "amx"};
+    for (size_t i = 0; i < 5; i++) {
         setenv("SWEEP_ISA", names[i], 1);
-        if (kernels_choose(NULL) == 0)
+        if (kernels_choose(NULL) != 0)
+            continue;
+        if (i < 3)
             variants[variant_count++] = kernels_chosen(MODEL_FP32, NULL);
+        else
+            bf16_variants[bf16_variant_count++] = kernels_chosen(MODEL_BF16, NULL);
     }
     unsetenv("SWEEP_ISA");
     return kernels_choose(NULL);
@@ -70,24 +78,47 @@ static const struct workspace_needs no_needs = {.rows = 1, .sequence = 1, .head_
 /* A case runs one kernel of a table into output [size], which comes with the same numbers every time. */
 typedef void kernel_case(const struct kernels *kernels, const struct workspace *work, float *output, const void *sizes);
 
+static float *case_output(kernel_case *run, const struct kernels *kernels, const void *sizes, size_t size, bool bf16,
+                          const struct workspace_needs *needs) {
+    struct workspace work = workspace_made(needs);
+    float *output = floats_made(1, size);
+    work.bf16 = bf16;
+    run(kernels, &work, output, sizes);
+    workspace_free(&work);
+    return output;
+}
+
+static double relative_difference(const float *x, const float *expected, size_t size) {
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < size; i++) {
+        difference += ((double)x[i] - expected[i]) * ((double)x[i] - expected[i]);
+        norm += (double)expected[i] * expected[i];
+    }
+    return sqrt(difference / norm);
+}
+
+/* In fp32 and with operands rounded to bf16; kernels that multiply bf16 come near, and are the same for all threads. */
 static void assert_variants_agree(kernel_case *run, const void *sizes, size_t size, struct workspace_needs needs) {
     for (int bf16 = 0; bf16 < 2; bf16++) {
-        float *expected = floats_made(1, size);
         needs.threads = 1;
-        struct workspace work = workspace_made(&needs);
-        work.bf16 = bf16;
-        run(&kernels_reference, &work, expected, sizes);
-        workspace_free(&work);
-        for (needs.threads = 1; needs.threads <= 3; needs.threads++) {
-            work = workspace_made(&needs);
-            work.bf16 = bf16;
-            for (size_t i = 0; i < variant_count; i++) {
-                float *output = floats_made(1, size);
-                run(variants[i], &work, output, sizes);
+        float *expected = case_output(run, &kernels_reference, sizes, size, bf16, &needs);
+        for (size_t i = 0; i < variant_count; i++)
+            for (needs.threads = 1; needs.threads <= 3; needs.threads++) {
+                float *output = case_output(run, variants[i], sizes, size, bf16, &needs);
                 assert_same_floats(variants[i]->isa, output, expected, size);
                 free(output);
             }
-            workspace_free(&work);
+        for (size_t i = 0; bf16 && i < bf16_variant_count; i++) {
+            needs.threads = 1;
+            float *one = case_output(run, bf16_variants[i], sizes, size, true, &needs);
+            if (!(relative_difference(one, expected, size) < 1e-3))
+                fail_msg("%s: relative difference %g", bf16_variants[i]->isa, relative_difference(one, expected, size));
+            for (needs.threads = 2; needs.threads <= 3; needs.threads++) {
+                float *output = case_output(run, bf16_variants[i], sizes, size, true, &needs);
+                assert_same_floats(bf16_variants[i]->isa, output, one, size);
+                free(output);
+            }
+            free(one);
         }
         free(expected);
     }
@@ -391,8 +422,9 @@ static void unknown_instruction_set_is_refused(void **state) {
     setenv("SWEEP_ISA", "mmx", 1);
     assert_int_equal(kernels_choose(&error), -1);
     assert_int_equal(error.code, ERROR_INPUT);
-    assert_string_equal(error.message,
-                        "SWEEP_ISA=mmx: no such instruction set; use portable, avx2, avx512, avx512bf16 or amx, or unset it");
+    assert_string_equal(
+        error.message,
+        "SWEEP_ISA=mmx: no such instruction set; use portable, avx2, avx512, avx512bf16 or amx, or unset it");
     setenv("SWEEP_ISA", "portable", 1);
     assert_int_equal(kernels_choose(&error), 0);
     assert_string_equal(kernels_isa(), "portable");

@@ -178,7 +178,7 @@ static void gradients_agree_with_differences_with_dropout(void **state) {
 }
 
 /* Runs some steps with dropout and micro-batches of 2 + 1; returns the weights, which the caller frees. */
-static float *trained_weights(const char *isa, int threads, uint64_t steps) {
+static float *trained_weights(const char *isa, enum model_precision precision, int threads, uint64_t steps) {
     struct error error;
     setenv("SWEEP_ISA", isa, 1);
     omp_set_num_threads(threads);
@@ -186,7 +186,8 @@ static float *trained_weights(const char *isa, int threads, uint64_t steps) {
     unsetenv("SWEEP_ISA");
     float *weights = NULL;
     if (chosen == 0) {
-        const struct model_setup setup = small_setup(0.1F);
+        struct model_setup setup = small_setup(0.1F);
+        setup.precision = precision;
         const struct model_optimizer optimizer = {1e-3F, 0.9F, 0.95F, 1e-8F, 0.1F, 1};
         struct model *model = model_made(&setup);
         uint16_t *tokens = tokens_made(&setup, 3);
@@ -208,23 +209,41 @@ static float *trained_weights(const char *isa, int threads, uint64_t steps) {
     return weights;
 }
 
+static void assert_same_weights(const char *isa, enum model_precision precision, const float *expected) {
+    const struct model_setup setup = small_setup(0);
+    for (int threads = 1; threads <= 3; threads++) {
+        float *weights = trained_weights(isa, precision, threads, 50);
+        if (weights && memcmp(weights, expected, model_parameters(&setup.shape) * sizeof *weights) != 0)
+            fail_msg("%s with %d threads differs, precision %d", isa, threads, precision);
+        free(weights);
+    }
+}
+
 static void weights_are_the_same_bits_for_all_threads_and_instruction_sets(void **state) {
     (void)state;
     const struct model_setup setup = small_setup(0);
     const size_t bytes = model_parameters(&setup.shape) * sizeof(float);
-    float *expected = trained_weights("portable", 1, 10);
     const char *names[] = {"portable", "avx2", "avx512"};
-    for (size_t i = 0; i < 3; i++)
-        for (int threads = 1; threads <= 3; threads++) {
-            float *weights = trained_weights(names[i], threads, 10);
-            if (weights && memcmp(weights, expected, bytes) != 0)
-                fail_msg("%s with %d threads differs", names[i], threads);
-            free(weights);
-        }
-    float *other = trained_weights("portable", 1, 9);
-    assert_memory_not_equal(other, expected, bytes); /* or the comparison shows nothing */
-    free(other);
-    free(expected);
+    for (int precision = MODEL_FP32; precision <= MODEL_BF16; precision++) {
+        float *expected = trained_weights("portable", (enum model_precision)precision, 1, 50);
+        for (size_t i = 0; i < 3; i++)
+            assert_same_weights(names[i], (enum model_precision)precision, expected);
+        float *other = trained_weights("portable", (enum model_precision)precision, 1, 49);
+        assert_memory_not_equal(other, expected, bytes); /* or the comparison shows nothing */
+        free(other);
+        free(expected);
+    }
+}
+
+static void weights_of_bf16_are_the_same_bits_for_all_threads(void **state) {
+    (void)state;
+    const char *names[] = {"avx512bf16", "amx"};
+    for (size_t i = 0; i < 2; i++) {
+        float *expected = trained_weights(names[i], MODEL_BF16, 1, 50);
+        if (expected) /* the processor has it */
+            assert_same_weights(names[i], MODEL_BF16, expected);
+        free(expected);
+    }
 }
 
 static double relative_difference(const float *x, const float *expected, size_t size) {
@@ -471,6 +490,7 @@ int main(void) {
         cmocka_unit_test(gradients_agree_with_differences_with_dropout),
         cmocka_unit_test(model_agrees_with_pytorch),
         cmocka_unit_test(weights_are_the_same_bits_for_all_threads_and_instruction_sets),
+        cmocka_unit_test(weights_of_bf16_are_the_same_bits_for_all_threads),
         cmocka_unit_test(cutting_a_batch_drops_the_same_elements),
         cmocka_unit_test(blocks_of_the_loss_change_nothing),
         cmocka_unit_test(losses_are_those_of_training_without_dropout),

@@ -1,7 +1,9 @@
 /* orchestrator/plan.c and command_plan.c: what a study comes to. */
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/records.h"
 #include "tests/test.h"
+#include "worker/train.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -94,7 +96,7 @@ static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
     const double token = 6.0 * 18560 + 6.0 * 16 * 128;
     assert_true(fabs(run->flops / (token * (977.0 * 1024 + 10 * 2 * 3000 / 3.0)) - 1) < 1e-12);
     const struct model_setup setup = {.shape = study.sizes[0].shape, .batch = 8, .sequence = 128, .dropout = 0.1f};
-    assert_true(run->memory_bytes == model_memory_bytes(&setup));
+    assert_true(run->memory_bytes == run_memory_bytes(&setup));
     plan_free(&plan);
     study_free(&study);
 }
@@ -102,7 +104,7 @@ static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
 static void specification_says_everything(void **state) {
     struct study study;
     struct plan plan;
-    plan_of(*state, "batch: 8,", "batch: 100, decay_fraction: 0.25,", &study, &plan);
+    plan_of(*state, "batch: 8,", "batch: 100, decay_fraction: 0.25, precision: bf16,", &study, &plan);
     struct run_spec *spec = malloc(sizeof *spec), *again = malloc(sizeof *again);
     assert_true(spec && again);
     memset(spec, 0xff, sizeof *spec);
@@ -117,6 +119,7 @@ static void specification_says_everything(void **state) {
     assert_int_equal(spec->steps, 79); /* ceil(1e6 / 12800) */
     assert_int_equal(spec->warmup_steps, 10);
     assert_true(spec->decay_fraction == 0.25 && spec->dropout == 0.1f);
+    assert_int_equal(spec->precision, MODEL_BF16);
     assert_true(spec->optimizer.learning_rate == 2e-4f);
     assert_int_equal(spec->curve_steps, 1);      /* of 10 000 tokens */
     assert_int_equal(spec->evaluation_steps, 8); /* 7.8 */
@@ -131,6 +134,10 @@ static void specification_says_everything(void **state) {
         assert_string_equal(spec->tests[l], codes[l]);
         assert_true(spec->weights[l] == weights[l]);
     }
+    struct run_record record;
+    struct language_tokens languages[3];
+    record_of_run(&study, &plan, 5, languages, &record);
+    assert_string_equal(record.precision, "bf16");
     plan_spec(&study, &plan, 5, 3, again);
     assert_memory_equal(spec, again, sizeof *spec);
     plan_spec(&study, &plan, 5, 4, again);
@@ -198,6 +205,7 @@ static void identity_is_that_of_the_run_alone(void **state) {
         {"batch: 8,", "batch: 8, seed: 2,"},
         {"batch: 8,", "batch: 8, learning_rate: 3e-4,"},
         {"batch: 8,", "batch: 8, dropout: 0,"},
+        {"batch: 8,", "batch: 8, precision: bf16,"},
         {"tokens: 1e6", "tokens: 2e6"},
         {"pieces: 1000", "pieces: 1001"},
         {"feed_forward: 32", "feed_forward: 33"},
@@ -239,8 +247,9 @@ static void json_adds_up(void **state) {
     char *text = output_of(*state, command_plan, 2, (char *[]){"sweeps/bilingual.yaml", "--json"});
     json_t *object = json_loads(text, 0, NULL), *groups = json_object_get(object, "groups");
     assert_non_null(object);
-    assert_int_equal(json_object_size(object), 7);
+    assert_int_equal(json_object_size(object), 8);
     assert_string_equal(json_string_value(json_object_get(object, "study")), "bilingual");
+    assert_string_equal(json_string_value(json_object_get(object, "precision")), "fp32");
     assert_int_equal(json_array_size(groups), 2);
     json_int_t runs = 0, tokens = 0;
     double flops = 0;
@@ -276,6 +285,7 @@ static void table_fits_80_columns_and_tells_what_scores_lack(void **state) {
     for (const char *c = text; *c; c++)
         assert_true((*c >= ' ' && *c <= '~') || *c == '\n');
     assert_non_null(strstr(text, "total      6 runs"));
+    assert_non_null(strstr(text, "precision  fp32\n"));
     assert_non_null(
         strstr(text, "note: size 'small': no transfer scores toward these, without monolingual run:\n      ru\n"));
     free(text);

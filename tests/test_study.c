@@ -102,6 +102,8 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"batch: 8", "batch: ", "8:32: training.batch cannot be nothing; it is a whole number from 1 to 65536\n"},
         {"batch: 8", "batch: 99999999999999999999999999",
          "8:32: training.batch cannot be '99999999999999999999999999'; it is a whole number from 1 to 65536\n"},
+        {"batch: 8", "precision: fp16", "8:36: training.precision cannot be 'fp16'; it is fp32 or bf16\n"},
+        {"batch: 8", "precision: \"bf16\"", "8:36: training.precision cannot be 'bf16'; it is fp32 or bf16\n"},
         {"batch: 8", "dropout: nan", "8:34: training.dropout cannot be 'nan'; it is a number from 0 to 0.9\n"},
         {"batch: 8", "dropout: 0x0", "8:34: training.dropout cannot be '0x0'; it is a number from 0 to 0.9\n"},
         {"{pieces: 1000}", "{pieces: 1000, byte_fallback: yes}",
@@ -302,6 +304,7 @@ static void values_not_given_are_those_of_the_study(void **state) {
     assert_true(study.vocabulary.byte_fallback && study.vocabulary.sample_bytes == 40000000);
     assert_true(study.sequence == 2048 && study.warmup_steps == 1000 && study.decay_fraction == 0.1);
     assert_true(study.micro_batch == 4 && study.dropout == 0.1 && study.seed == 1);
+    assert_int_equal(study.precision, MODEL_FP32);
     assert_true(study.optimizer.learning_rate == 2e-4f && study.optimizer.beta1 == 0.9f);
     assert_true(study.optimizer.beta2 == 0.95f && study.optimizer.epsilon == 1e-8f);
     assert_true(study.optimizer.weight_decay == 0.1f && study.optimizer.clip == 1.0f);
@@ -433,6 +436,8 @@ static void each_standard_value_may_be_written_out_and_matters(void **state) {
         free(explicit);
         if (key->form == KEY_FLAG)
             strcpy(value, "false");
+        else if (key->form == KEY_PRECISION)
+            strcpy(value, "bf16");
         else
             snprintf(value, sizeof value, "%.17g", key->least == atof(key->standard) ? key->most : key->least);
         if (strcmp(key->path, "vocabulary.reserved") == 0)

@@ -2,6 +2,7 @@
 #include "corpus/encode.h"
 #include "corpus/synthetic.h"
 #include "model/checkpoint.h"
+#include "model/kernels.h"
 #include "model/schedule.h"
 #include "tests/test.h"
 #include "worker/train.h"
@@ -332,6 +333,87 @@ static void checkpoint_that_cannot_be_written_ends_the_run(void **state) {
     free(spec);
 }
 
+/* Shards of real text, the pages of this project, in folder. */
+static void encode_pages(const char *folder) {
+    const struct vocabulary_settings settings = {
+        .pieces = PIECES, .temperature = 1, .coverage = 1, .byte_fallback = true, .sample_bytes = 1000000, .seed = 1};
+    const struct encode_settings held_out = {.test_fraction = 0.1, .test_tokens_max = 5000, .seed = 1};
+    struct encode_result encoded;
+    struct vocabulary *vocabulary = NULL;
+    struct error error = {0};
+    char command[FILE_PATH_SIZE], text[FILE_PATH_SIZE], model[FILE_PATH_SIZE];
+    snprintf(command, sizeof command, "cat README.md docs/*.md > '%.900s/en.txt'", folder);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own path */
+    snprintf(text, sizeof text, "%.900s/en.txt", folder);
+    snprintf(model, sizeof model, "%.900s/vocabulary.model", folder);
+    if (vocabulary_train(model, folder, (const char[][LANGUAGE_CODE_SIZE]){"en"}, 1, &settings, &error) != 0 ||
+        vocabulary_open(&vocabulary, model, &error) != 0 ||
+        encode_language(folder, "en", text, vocabulary, &held_out, &encoded, &error) != 0)
+        fail_msg("%s", error.message);
+    vocabulary_close(vocabulary);
+}
+
+/* A monolingual run on these pages. */
+static struct run_spec *make_page_spec(const char *folder, enum model_precision precision, uint64_t steps) {
+    struct run_spec *spec = make_spec();
+    snprintf(spec->tokens_folder, sizeof spec->tokens_folder, "%s", folder);
+    memcpy(spec->languages[0], "en", 3);
+    memcpy(spec->tests[0], "en", 3);
+    spec->language_count = spec->test_count = 1;
+    spec->shape = (struct model_shape){
+        .layers = 2, .width = 64, .heads = 4, .head_size = 16, .feed_forward = 192, .vocabulary = PIECES};
+    spec->precision = precision;
+    spec->batch = spec->micro_batch = 8;
+    spec->sequence = 64;
+    spec->steps = steps;
+    spec->warmup_steps = 20;
+    spec->curve_steps = 20;
+    spec->evaluation_steps = steps;
+    spec->evaluation_tokens = 2000;
+    spec->optimizer.learning_rate = 3e-3F;
+    return spec;
+}
+
+static void bf16_learns_what_fp32_learns(void **state) {
+    struct told told[2] = {0};
+    encode_pages(*state);
+    for (int precision = MODEL_FP32; precision <= MODEL_BF16; precision++) {
+        struct run_spec *spec = make_page_spec(*state, (enum model_precision)precision, 200);
+        train_or_fail(spec, &told[precision]);
+        free(spec);
+    }
+    const struct curve_point *exact = told[MODEL_FP32].curve, *rounded = told[MODEL_BF16].curve;
+    const uint32_t last = told[MODEL_FP32].curve_count - 1;
+    const double exact_test = told[MODEL_FP32].losses[0].cross_entropy;
+    const double rounded_test = told[MODEL_BF16].losses[0].cross_entropy;
+    print_message("# loss %.4f to %.4f and %.4f, of the test %.4f and %.4f\n", exact[0].loss, exact[last].loss,
+                  rounded[last].loss, exact_test, rounded_test);
+    assert_true(exact[last].loss < 0.7 * exact[0].loss);
+    assert_true(fabs(rounded[last].loss / exact[last].loss - 1) < 0.005);
+    assert_true(fabs(rounded_test / exact_test - 1) < 0.005);
+}
+
+/* Or the comparison above shows nothing. */
+static void bf16_gives_other_bits_than_fp32(void **state) {
+    static const char *const isas[] = {"portable", "avx2", "avx512", "avx512bf16", "amx"};
+    encode_pages(*state);
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        struct told told[2] = {0};
+        setenv("SWEEP_ISA", isas[i], 1);
+        const int chosen = kernels_choose(NULL);
+        unsetenv("SWEEP_ISA");
+        for (int precision = MODEL_FP32; chosen == 0 && precision <= MODEL_BF16; precision++) {
+            struct run_spec *spec = make_page_spec(*state, (enum model_precision)precision, 2);
+            train_or_fail(spec, &told[precision]);
+            free(spec);
+        }
+        assert_int_equal(kernels_choose(NULL), 0);
+        const double exact = told[MODEL_FP32].curve[0].loss, rounded = told[MODEL_BF16].curve[0].loss;
+        if (chosen == 0 && !(rounded != exact && fabs(rounded / exact - 1) < 1e-3))
+            fail_msg("%s: losses %.17g in fp32, %.17g in bf16", isas[i], exact, rounded);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_come_at_their_steps),
@@ -345,6 +427,8 @@ int main(void) {
         cmocka_unit_test(finished_run_has_only_to_say_what_it_saw),
         cmocka_unit_test(checkpoint_of_another_run_is_refused),
         cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),
+        cmocka_unit_test_setup_teardown(bf16_learns_what_fp32_learns, test_folder_make, test_folder_remove),
+        cmocka_unit_test_setup_teardown(bf16_gives_other_bits_than_fp32, test_folder_make, test_folder_remove),
     };
     return cmocka_run_group_tests_name("worker", tests, make_shards, test_folder_remove);
 }

@@ -23,6 +23,7 @@ struct run_spec {
     double decay_fraction;
     struct model_optimizer optimizer; /* its learning rate is that of the constant part */
     float dropout;
+    enum model_precision precision;
 
     uint32_t curve_steps;       /* a curve point every so many steps */
     uint64_t evaluation_steps;  /* an evaluation every so many steps, and at the end */

@@ -27,6 +27,10 @@ struct run_checkpoints {
     uint64_t steps;       /* one every so many steps, behind all that the step tells; 0: none */
 };
 
+/* Resident memory of a worker at most, when it trains with this setup and the threads of omp_get_max_threads(): the
+ * process, the model, and a batch. Shards are mapped and let go of. 0: impossible setup. */
+size_t run_memory_bytes(const struct model_setup *setup);
+
 /* Trains a run from its first step, or the one behind its checkpoint, to its last. Curve points every spec->curve_steps
  * and at the last step, evaluations of every test set every spec->evaluation_steps and at the last step, what was seen
  * of each language at the end. A run that goes on from a checkpoint tells what one that was never stopped tells behind
