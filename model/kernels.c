@@ -5,6 +5,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 /* Newest first; the portable one stands for every processor. */
 static const struct kernels *const tables[] = {
@@ -14,15 +17,17 @@ static const struct kernels *const tables[] = {
     &kernels_reference,
 };
 
-enum { TABLES = sizeof tables / sizeof *tables };
+enum { TABLES = sizeof tables / sizeof tables[0] };
 
 static size_t chosen = TABLES;
 
 #if defined(__x86_64__)
 /* Linux lets a process use the registers of AMX when it has asked. */
 static bool amx_permitted(void) {
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && edx & AMX_BF16 && edx & AMX_TILE &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 #endif
 
@@ -33,8 +38,7 @@ static bool processor_has(const struct kernels *table) {
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     const bool avx512bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
     if (table == &kernels_amx)
-        return avx512bf16 && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-               amx_permitted();
+        return avx512bf16 && amx_permitted();
     if (table == &kernels_avx512bf16)
         return avx512bf16;
     if (table == &kernels_avx512)

@@ -260,40 +260,52 @@ static float loss_reference(const float *logits, size_t vocabulary) {
     return largest > reference + LOSS_EXCESS ? largest : reference;
 }
 
-/* Exponentials times the factor of their row stand for p; the target's own part comes last, and exactly. */
+/* One row: its loss, its exponentials p [V], the target's put aside, and their factor; and dnormed. */
+static void row_loss(const struct workspace *work, const struct loss *loss, size_t m, float *p, float *factor,
+                     float *correction) {
+    const size_t d = loss->width, V = loss->vocabulary, t = loss->targets[m];
+    const float *x = loss->normed + m * d;
+    float lane[LANES] = {0};
+    for (size_t v = 0; v < V; v++) {
+        p[v] = 0;
+        for (size_t j = 0; j < d; j++)
+            p[v] = fmaf(operand(work, x[j]), operand(work, loss->embedding[v * d + j]), p[v]);
+    }
+    const float reference = loss_reference(p, V), target_logit = p[t];
+    for (size_t v = 0; v < V; v++) {
+        p[v] = kernel_exp(p[v] - reference);
+        lane[v % LANES] += p[v];
+    }
+    const float sum = lanes_sum(lane);
+    loss->losses[m] = (float)(elementary_log(sum) + ((double)reference - target_logit));
+    *factor = loss->scale / sum;
+    *correction = p[t] * *factor - loss->scale;
+    p[t] = 0;
+    for (size_t j = 0; loss->dnormed && j < d; j++) {
+        float dx = 0;
+        for (size_t v = 0; v < V; v++)
+            dx = fmaf(operand(work, p[v]), operand(work, loss->embedding[v * d + j]), dx);
+        loss->dnormed[m * d + j] = fmaf(*correction, loss->embedding[t * d + j], dx * *factor);
+    }
+}
+
+/* Exponentials times the factor of their row stand for the softmax; the target's own part comes last, and exactly. */
 static void loss_gradient(const struct workspace *work, const struct loss *loss) {
+    enum { BLOCK = 32 };
     const size_t d = loss->width, V = loss->vocabulary;
-    float *p = work->shared, *corrections = work->shared + V;
-    for (size_t m = 0; m < loss->rows; m++) {
-        const float *x = loss->normed + m * d, *target = loss->embedding + loss->targets[m] * d;
-        float *dx = loss->dnormed + m * d, lane[LANES] = {0};
+    float *p = work->shared, *factors = p + BLOCK * V, *corrections = factors + loss->rows;
+    for (size_t first = 0; first < loss->rows; first += BLOCK) {
+        const size_t end = loss->rows - first < BLOCK ? loss->rows : first + BLOCK;
 #pragma omp parallel for num_threads(work->threads)
-        for (size_t v = 0; v < V; v++) {
-            p[v] = 0;
-            for (size_t j = 0; j < d; j++)
-                p[v] = fmaf(operand(work, x[j]), operand(work, loss->embedding[v * d + j]), p[v]);
-        }
-        const float reference = loss_reference(p, V), target_logit = p[loss->targets[m]];
-        for (size_t v = 0; v < V; v++) {
-            p[v] = kernel_exp(p[v] - reference);
-            lane[v % LANES] += p[v];
-        }
-        const float sum = lanes_sum(lane), factor = loss->scale / sum;
-        loss->losses[m] = (float)(elementary_log(sum) + ((double)reference - target_logit));
-        if (!loss->dnormed)
-            continue;
-        corrections[m] = p[loss->targets[m]] * factor - loss->scale;
-        p[loss->targets[m]] = 0;
+        for (size_t m = first; m < end; m++)
+            row_loss(work, loss, m, p + (m - first) * V, &factors[m], &corrections[m]);
 #pragma omp parallel for num_threads(work->threads)
-        for (size_t j = 0; j < d; j++) {
-            float sum_j = 0;
-            for (size_t v = 0; v < V; v++)
-                sum_j = fmaf(operand(work, p[v]), operand(work, loss->embedding[v * d + j]), sum_j);
-            dx[j] = fmaf(corrections[m], target[j], sum_j * factor);
-            for (size_t v = 0; v < V; v++)
-                loss->dembedding[v * d + j] =
-                    fmaf(operand(work, p[v]), operand(work, x[j] * factor), loss->dembedding[v * d + j]);
-        }
+        for (size_t v = 0; v < (loss->dnormed ? V : 0); v++)
+            for (size_t m = first; m < end; m++)
+                for (size_t j = 0; j < d; j++)
+                    loss->dembedding[v * d + j] =
+                        fmaf(operand(work, p[(m - first) * V + v]), operand(work, loss->normed[m * d + j] * factors[m]),
+                             loss->dembedding[v * d + j]);
     }
     for (size_t m = 0; loss->dnormed && m < loss->rows; m++)
         for (size_t j = 0; j < d; j++) {
