@@ -304,7 +304,10 @@ int bench_worker(const struct bench_case *measured, enum model_precision precisi
     int result = make_shards(spec->tokens_folder, measured, error);
     if (result == 0) {
         double model_seconds = 0;
-        const struct run_sink sink = {NULL, ignore_curve, ignore_losses, ignore_seen, &model_seconds};
+        const struct run_sink sink = {.add_curve = ignore_curve,
+                                      .add_losses = ignore_losses,
+                                      .add_seen = ignore_seen,
+                                      .model_seconds = &model_seconds};
         const struct run_result done = worker_run(spec, &sink);
         if (done.failed)
             result = error_set(error, ERROR_FAILED, "%s", done.cause);

@@ -16,9 +16,9 @@
  * pages that never reached the disk, is a tail to be cut and said. Damage with a synced record behind it was once whole
  * on disk: it is refused with its offset, as nobody knows what else is gone.
  *
- * What a run told before its latest attempt began (an outcome with status RUN_RUNNING begins one) is dropped on
- * reading, so no point is ever there twice. A run that was running when the journal ended has lost its worker: it is
- * read as RUN_WAITING, its attempt and what the attempt told are kept. */
+ * An outcome with status RUN_RUNNING begins an attempt, or continues one: what the run told before of steps behind the
+ * one that it was resumed from is dropped on reading, so no point is ever there twice. A run that was running when the
+ * journal ended has lost its worker: it is read as RUN_WAITING, its attempt and what the attempt told are kept. */
 #ifndef SWEEP_HDF5_SCHEMA_JOURNAL_H
 #define SWEEP_HDF5_SCHEMA_JOURNAL_H
 

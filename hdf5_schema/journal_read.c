@@ -13,8 +13,10 @@ struct record {
     size_t size, end; /* bytes of the payload; offset behind the record */
 };
 
-/* How many rows of each thing were told before the latest attempt of a run began. */
-struct attempt_start {
+/* A run began, or went on from a step, when so many rows of each thing had been told. */
+struct run_begin {
+    uint32_t run;
+    uint64_t step;
     size_t curves, losses, seen;
 };
 
@@ -23,7 +25,9 @@ struct reader {
     const uint8_t *bytes;
     size_t size;
     struct study_data *data;
-    struct attempt_start *starts; /* [run_count] */
+    struct run_begin *begins; /* [begin_count] */
+    size_t begin_count;
+    uint64_t *kept_steps; /* [run_count] */
     struct error *error;
 };
 
@@ -82,7 +86,7 @@ static const struct table *rows_of(unsigned kind) {
 }
 
 /* First pass: where the intact part ends, and how many rows it holds of everything. */
-static int count_records(const struct reader *reader, struct study_data *counts, size_t *intact) {
+static int count_records(const struct reader *reader, struct study_data *counts, size_t *outcomes, size_t *intact) {
     size_t offset = JOURNAL_HEADER_SIZE;
     struct record record;
     for (; offset < reader->size && read_record(reader, offset, &record); offset = record.end) {
@@ -91,8 +95,10 @@ static int count_records(const struct reader *reader, struct study_data *counts,
             return impossible(reader, &record, "no study at the beginning, or a second one");
         switch (record.kind) {
         case RECORD_STUDY:
-        case RECORD_OUTCOME:
         case RECORD_SYNCED:
+            break;
+        case RECORD_OUTCOME:
+            ++*outcomes;
             break;
         case RECORD_RUN:
             counts->run_count++;
@@ -123,15 +129,17 @@ static int count_records(const struct reader *reader, struct study_data *counts,
     return 0;
 }
 
-static int allocate(struct reader *reader, const struct study_data *counts) {
+static int allocate(struct reader *reader, const struct study_data *counts, size_t outcomes) {
     struct study_data *data = reader->data;
     data->runs = calloc(counts->run_count + 1, sizeof *data->runs);
     data->outcomes = calloc(counts->run_count + 1, sizeof *data->outcomes);
     data->curves = calloc(counts->curve_count + 1, sizeof *data->curves);
     data->losses = calloc(counts->loss_count + 1, sizeof *data->losses);
     data->seen = calloc(counts->seen_count + 1, sizeof *data->seen);
-    reader->starts = calloc(counts->run_count + 1, sizeof *reader->starts);
-    if (!data->runs || !data->outcomes || !data->curves || !data->losses || !data->seen || !reader->starts)
+    reader->begins = calloc(outcomes + 1, sizeof *reader->begins);
+    reader->kept_steps = calloc(counts->run_count + 1, sizeof *reader->kept_steps);
+    if (!data->runs || !data->outcomes || !data->curves || !data->losses || !data->seen || !reader->begins ||
+        !reader->kept_steps)
         return error_set(reader->error, ERROR_FAILED, "%s: no memory for what it holds", reader->path);
     return 0;
 }
@@ -198,7 +206,8 @@ static int take_outcome(struct reader *reader, const struct record *record) {
         return impossible(reader, record, "a run that is not planned");
     data->outcomes[outcome.run] = outcome;
     if (outcome.status == RUN_RUNNING)
-        reader->starts[outcome.run] = (struct attempt_start){data->curve_count, data->loss_count, data->seen_count};
+        reader->begins[reader->begin_count++] =
+            (struct run_begin){outcome.run, outcome.resumed, data->curve_count, data->loss_count, data->seen_count};
     return 0;
 }
 
@@ -239,24 +248,57 @@ static int take_record(struct reader *reader, const struct record *record) {
     }
 }
 
-/* Drops what earlier attempts told, and puts runs whose worker is gone back into the queue. */
-static void keep_latest_attempts(struct reader *reader) {
+static uint64_t curve_step(const void *row) {
+    return ((const struct curve_point *)row)->step;
+}
+static uint64_t loss_step(const void *row) {
+    return ((const struct loss_point *)row)->step;
+}
+/* Told behind the last step. */
+static uint64_t seen_step(const void *row) {
+    (void)row;
+    return UINT64_MAX;
+}
+
+/* Drops of rows, each beginning with the number of its run, those that a later begin of their run takes back; told:
+ * where a begin counts such rows. Goes from the last to the first. Returns how many are left. */
+static size_t keep_rows(const struct reader *reader, void *rows, size_t count, size_t row_size, size_t told,
+                        uint64_t (*step_of)(const void *row)) {
+    uint8_t *bytes = rows, *first = bytes + count * row_size; /* of those kept, which gather at the end */
+    size_t begin = reader->begin_count;
+    for (size_t run = 0; run < reader->data->run_count; run++)
+        reader->kept_steps[run] = UINT64_MAX;
+    for (size_t i = count; i-- > 0;) {
+        for (; begin > 0; begin--) {
+            const struct run_begin *later = &reader->begins[begin - 1];
+            size_t before;
+            memcpy(&before, (const uint8_t *)later + told, sizeof before);
+            if (before <= i)
+                break;
+            if (later->step < reader->kept_steps[later->run])
+                reader->kept_steps[later->run] = later->step;
+        }
+        uint32_t run;
+        memcpy(&run, bytes + i * row_size, sizeof run);
+        if (step_of(bytes + i * row_size) <= reader->kept_steps[run]) {
+            first -= row_size;
+            memmove(first, bytes + i * row_size, row_size);
+        }
+    }
+    const size_t kept = (size_t)(bytes + count * row_size - first) / row_size;
+    memmove(bytes, first, kept * row_size);
+    return kept;
+}
+
+/* Drops what was taken back, and puts runs whose worker is gone back into the queue. */
+static void keep_latest(struct reader *reader) {
     struct study_data *data = reader->data;
-    size_t kept = 0;
-    for (size_t i = 0; i < data->curve_count; i++)
-        if (i >= reader->starts[data->curves[i].run].curves)
-            data->curves[kept++] = data->curves[i];
-    data->curve_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < data->loss_count; i++)
-        if (i >= reader->starts[data->losses[i].run].losses)
-            data->losses[kept++] = data->losses[i];
-    data->loss_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < data->seen_count; i++)
-        if (i >= reader->starts[data->seen[i].run].seen)
-            data->seen[kept++] = data->seen[i];
-    data->seen_count = kept;
+    data->curve_count = keep_rows(reader, data->curves, data->curve_count, sizeof *data->curves,
+                                  offsetof(struct run_begin, curves), curve_step);
+    data->loss_count = keep_rows(reader, data->losses, data->loss_count, sizeof *data->losses,
+                                 offsetof(struct run_begin, losses), loss_step);
+    data->seen_count = keep_rows(reader, data->seen, data->seen_count, sizeof *data->seen,
+                                 offsetof(struct run_begin, seen), seen_step);
     for (size_t i = 0; i < data->run_count; i++)
         if (data->outcomes[i].status == RUN_RUNNING)
             data->outcomes[i].status = RUN_WAITING;
@@ -272,21 +314,23 @@ int journal_parse(const char *path, const uint8_t *bytes, size_t size, struct st
                          (unsigned long long)schema_get(bytes + 8, 8), JOURNAL_VERSION);
     struct reader reader = {.path = path, .bytes = bytes, .size = size, .data = data, .error = error};
     struct study_data counts = {0};
-    int result = count_records(&reader, &counts, intact);
+    size_t outcomes = 0;
+    int result = count_records(&reader, &counts, &outcomes, intact);
     if (result == 0)
-        result = allocate(&reader, &counts);
+        result = allocate(&reader, &counts, outcomes);
     struct record record;
     for (size_t offset = JOURNAL_HEADER_SIZE; result == 0 && offset < *intact; offset = record.end) {
         (void)read_record(&reader, offset, &record); /* the first pass found it whole */
         result = take_record(&reader, &record);
     }
     if (result == 0) {
-        keep_latest_attempts(&reader);
+        keep_latest(&reader);
         study_data_sort(data);
     } else {
         study_data_free(data);
     }
-    free(reader.starts);
+    free(reader.begins);
+    free(reader.kept_steps);
     return result;
 }
 

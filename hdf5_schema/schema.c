@@ -61,7 +61,8 @@ static const struct column slice_columns[] = {
 static const struct column execution_columns[] = {
 #define EXECUTION(field, units, long_name) COLUMN(struct run_outcome, field, units, long_name)
     EXECUTION(run, NULL, "number of the run"),
-    EXECUTION(attempt, "1", "attempts begun so far"),
+    EXECUTION(attempt, "1", "attempts begun so far; one that was interrupted and goes on is the same"),
+    EXECUTION(resumed, "steps", "steps of the checkpoint that the last attempt went on from, 0: none"),
     EXECUTION(ranks, "1", "ranks that trained the run together"),
     EXECUTION(threads, "1", "threads of a rank"),
     EXECUTION(isa, NULL, "instruction set of the kernels"),

@@ -2,12 +2,14 @@
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
 #include "model/kernels.h"
+#include "orchestrator/checkpoints.h"
 #include "orchestrator/command.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/postfit.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/records.h"
 #include "orchestrator/settings.h"
+#include "worker/stop.h"
 #include "worker/worker.h"
 
 #include <mpi.h>
@@ -24,6 +26,7 @@ struct session {
     char journal_path[FILE_PATH_SIZE];
     char *settings; /* of the study, and the identities of its corpus */
     uint32_t *attempts;
+    uint64_t *resume_most; /* [runs] as in run_spec */
     bool quiet;
 };
 
@@ -35,6 +38,7 @@ static void session_close(struct session *session) {
     study_free(&session->study);
     free(session->settings);
     free(session->attempts);
+    free(session->resume_most);
 }
 
 static int session_settings(struct session *session, struct error *error) {
@@ -102,6 +106,35 @@ static int match_journal(const struct session *session, const struct study_data 
     return 0;
 }
 
+/* How far a checkpoint may be that a run goes on from: to the step before the first point that the journal lacks. What
+ * was told since the last sync is lost when the coordinator is, while the checkpoint is there. */
+static int find_known_steps(struct session *session, const struct study_data *data, struct error *error) {
+    struct run_spec *spec = malloc(sizeof *spec);
+    if (!spec)
+        return error_set(error, ERROR_FAILED, "no memory for a run specification");
+    size_t curve = 0, loss = 0; /* both sorted by run, then step */
+    for (uint32_t run = 0; run < data->run_count; run++) {
+        uint64_t told = 0, evaluated = 0;
+        uint32_t sets = 0; /* of the last evaluation */
+        for (; curve < data->curve_count && data->curves[curve].run == run; curve++)
+            told = data->curves[curve].step;
+        plan_spec(&session->study, &session->plan, run, 1, spec);
+        for (; loss < data->loss_count && data->losses[loss].run == run; loss++) {
+            sets =
+                loss > 0 && data->losses[loss - 1].run == run && data->losses[loss - 1].step == data->losses[loss].step
+                    ? sets + 1
+                    : 1;
+            if (sets == spec->test_count)
+                evaluated = data->losses[loss].step;
+        }
+        const uint64_t next_curve = told + spec->curve_steps, next_evaluation = evaluated + spec->evaluation_steps;
+        if (data->outcomes[run].attempt > 0)
+            session->resume_most[run] = (next_curve < next_evaluation ? next_curve : next_evaluation) - 1;
+    }
+    free(spec);
+    return 0;
+}
+
 static int resume_journal(struct session *session, struct error *error) {
     struct study_data data;
     uint64_t torn;
@@ -110,16 +143,20 @@ static int resume_journal(struct session *session, struct error *error) {
     int result = match_journal(session, &data, error);
     if (result == 0) {
         for (size_t run = 0; run < data.run_count; run++) {
-            session->attempts[run] = data.outcomes[run].attempt;
-            if (data.outcomes[run].status == RUN_DONE)
+            const struct run_outcome *outcome = &data.outcomes[run];
+            session->attempts[run] = outcome->attempt;
+            if (outcome->status == RUN_DONE)
                 schedule_set(&session->schedule, (uint32_t)run, RUN_DONE);
+            if (outcome->status == RUN_WAITING && outcome->attempt > 0)
+                session->attempts[run]--; /* an attempt that was interrupted goes on */
         }
+        result = find_known_steps(session, &data, error);
         if (!session->quiet && torn > 0)
             fprintf(stderr, "journal: cut %llu bytes of a record that was not finished\n", (unsigned long long)torn);
         if (!session->quiet)
             fprintf(stderr, "resuming: %zu of %zu runs are done\n", session->schedule.counts[RUN_DONE],
                     session->plan.count);
-        if (data.run_count < session->plan.count) /* it was killed while it wrote the plan */
+        if (result == 0 && data.run_count < session->plan.count) /* it was killed while it wrote the plan */
             result = add_runs(session, data.run_count, error);
     }
     study_data_free(&data);
@@ -130,7 +167,8 @@ static int open_journal(struct session *session, struct error *error) {
     if (snprintf(session->journal_path, FILE_PATH_SIZE, "%s.journal", session->study.archive) >= FILE_PATH_SIZE)
         return error_set(error, ERROR_INPUT, "%s: the path is too long", session->study.archive);
     session->attempts = calloc(session->plan.count, sizeof *session->attempts);
-    if (!session->attempts)
+    session->resume_most = calloc(session->plan.count, sizeof *session->resume_most);
+    if (!session->attempts || !session->resume_most)
         return error_set(error, ERROR_FAILED, "no memory for %zu runs", session->plan.count);
     return file_exists(session->journal_path) ? resume_journal(session, error) : begin_journal(session, error);
 }
@@ -211,6 +249,22 @@ static int finish(struct session *session, struct error *error) {
     return result;
 }
 
+/* A study that was told to stop: what there is becomes an archive. */
+static int stop(struct session *session, struct error *error) {
+    struct study_data data;
+    uint64_t torn;
+    if (journal_sync(session->journal, error) != 0 || journal_read(session->journal_path, &data, &torn, error) != 0)
+        return -1;
+    int result = archive_write(session->study.archive, &data, error);
+    study_data_free(&data);
+    if (result == 0)
+        result = error_set(error, ERROR_FAILED,
+                           "stopped: %zu of %zu runs are done; the same command goes on from the checkpoints in "
+                           "%s.checkpoints",
+                           session->schedule.counts[RUN_DONE], session->plan.count, session->study.archive);
+    return result;
+}
+
 static int session_run(struct session *session, MPI_Comm comm, const struct machine *machines, struct error *error) {
     if (plan_make(&session->study, &session->plan, error) != 0)
         return -1;
@@ -229,11 +283,14 @@ static int session_run(struct session *session, MPI_Comm comm, const struct mach
                                       .journal_path = session->journal_path,
                                       .schedule = &session->schedule,
                                       .progress = &session->progress,
-                                      .attempts = session->attempts};
-    if (session->schedule.counts[RUN_WAITING] > 0 && coordinator_run(&coordinator, comm, machines, error) != 0)
+                                      .attempts = session->attempts,
+                                      .resume_most = session->resume_most};
+    if (checkpoints_begin(&session->study, error) != 0 ||
+        (session->schedule.counts[RUN_WAITING] > 0 && coordinator_run(&coordinator, comm, machines, error) != 0))
         return -1;
     progress_end(&session->progress);
-    return finish(session, error);
+    checkpoints_end(&session->study);
+    return coordinator.stopped ? stop(session, error) : finish(session, error);
 }
 
 /* What rank 0 does. */
@@ -270,6 +327,7 @@ int command_run(const struct command *command, int count, char **words, struct e
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return error_set(error, ERROR_FAILED, "MPI cannot be started");
     struct machine machine;
+    stop_listen();
     kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
     machine_find(MPI_COMM_WORLD, &machine);
     struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);

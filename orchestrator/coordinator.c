@@ -1,7 +1,9 @@
 #include "orchestrator/coordinator.h"
 
 #include "hdf5_schema/archive.h"
+#include "orchestrator/checkpoints.h"
 #include "worker/protocol.h"
+#include "worker/stop.h"
 #include "worker/worker.h"
 
 #include <omp.h>
@@ -76,26 +78,40 @@ static int take_seen(void *context, const struct language_tokens *seen, uint32_t
     return journal_add_seen(coordinator->journal, seen, count, error);
 }
 
-/* Begins an attempt of a run in the journal and makes its specification. */
-static int begin_run(struct coordinator *coordinator, uint32_t run, const struct machine *worker, struct run_spec *spec,
-                     struct error *error) {
-    struct run_outcome outcome = {.run = run,
+static void make_spec(struct coordinator *coordinator, uint32_t run, struct run_spec *spec) {
+    plan_spec(coordinator->study, coordinator->plan, run, ++coordinator->attempts[run], spec);
+    spec->resume_most = coordinator->resume_most[run];
+}
+
+/* Begins an attempt of a run in the journal, or goes on with one. */
+static int take_begun(struct coordinator *coordinator, const struct run_begun *begun, const struct machine *worker,
+                      struct error *error) {
+    const struct planned_run *planned = &coordinator->plan->runs[begun->run];
+    struct run_outcome outcome = {.run = begun->run,
                                   .status = RUN_RUNNING,
-                                  .attempt = ++coordinator->attempts[run],
+                                  .attempt = coordinator->attempts[begun->run],
+                                  .resumed = begun->step,
                                   .ranks = 1,
                                   .threads = (uint32_t)worker->threads,
                                   .started = seconds_since_1970()};
     memcpy(outcome.isa, worker->isa, sizeof outcome.isa);
-    plan_spec(coordinator->study, coordinator->plan, run, outcome.attempt, spec);
+    if (begun->note[0])
+        progress_say(coordinator->progress, "run %u: %s; going on from step %llu", begun->run, begun->note,
+                     (unsigned long long)begun->step);
+    progress_resume(coordinator->progress, begun->run, begun->step * (planned->tokens / planned->steps));
+    coordinator->resumed[begun->run] = begun->step;
     return journal_add_outcome(coordinator->journal, &outcome, error);
 }
 
 static int end_run(struct coordinator *coordinator, const struct run_result *result, const struct machine *worker,
                    struct error *error) {
     const uint32_t run = result->run;
+    if (result->stopped) /* its points are kept, and so is its attempt */
+        return sync_journal(coordinator, error);
     struct run_outcome outcome = {.run = run,
                                   .status = result->failed ? RUN_FAILED : RUN_DONE,
                                   .attempt = coordinator->attempts[run],
+                                  .resumed = coordinator->resumed[run],
                                   .ranks = 1,
                                   .threads = (uint32_t)worker->threads,
                                   .seconds = result->seconds,
@@ -108,23 +124,69 @@ static int end_run(struct coordinator *coordinator, const struct run_result *res
     if (result->failed)
         progress_say(coordinator->progress, "run %u (%s, %s) failed: %s", run, mixture->name,
                      coordinator->study->sizes[planned->size].name, result->cause);
-    return journal_add_outcome(coordinator->journal, &outcome, error) != 0 ? -1 : sync_journal(coordinator, error);
+    if (journal_add_outcome(coordinator->journal, &outcome, error) != 0 || sync_journal(coordinator, error) != 0)
+        return -1;
+    if (outcome.status == RUN_DONE) {
+        char path[FILE_PATH_SIZE];
+        checkpoint_path(coordinator->study, run, path);
+        run_forget(path);
+    }
+    return 0;
+}
+
+static enum run_status status_of(const struct run_result *result) {
+    return result->failed ? RUN_FAILED : result->stopped ? RUN_WAITING : RUN_DONE;
 }
 
 /* ---- alone ---- */
 
-static int take_curve_alone(void *context, const struct curve_point *point, struct error *error) {
-    return take_curve(context, point, 1, error) != 0 ? -1 : tend(context, error);
+struct alone {
+    struct coordinator *coordinator;
+    const struct machine *machine;
+    uint32_t run;
+};
+
+static int begin_alone(void *context, uint64_t step, const char *note, struct error *error) {
+    const struct alone *alone = context;
+    const struct run_begun begun = run_begun_make(alone->run, step, note);
+    return take_begun(alone->coordinator, &begun, alone->machine, error);
+}
+
+static int curve_alone(void *context, const struct curve_point *point, struct error *error) {
+    const struct alone *alone = context;
+    return take_curve(alone->coordinator, point, 1, error) != 0 ? -1 : tend(alone->coordinator, error);
+}
+
+static int losses_alone(void *context, const struct loss_point *points, uint32_t count, struct error *error) {
+    return take_losses(((const struct alone *)context)->coordinator, points, count, error);
+}
+
+static int seen_alone(void *context, const struct language_tokens *seen, uint32_t count, struct error *error) {
+    return take_seen(((const struct alone *)context)->coordinator, seen, count, error);
+}
+
+static bool stop_alone(void *context) {
+    (void)context;
+    return stop_asked();
 }
 
 static int run_alone(struct coordinator *coordinator, const struct machine *machine, struct run_spec *spec,
                      struct error *error) {
-    const struct run_sink sink = {coordinator, take_curve_alone, take_losses, take_seen, NULL};
-    for (int64_t run; (run = schedule_next(coordinator->schedule)) != SCHEDULE_NOTHING_READY;) {
-        if (begin_run(coordinator, (uint32_t)run, machine, spec, error) != 0)
-            return -1;
+    struct alone alone = {.coordinator = coordinator, .machine = machine};
+    const struct run_sink sink = {.context = &alone,
+                                  .begin = begin_alone,
+                                  .add_curve = curve_alone,
+                                  .add_losses = losses_alone,
+                                  .add_seen = seen_alone,
+                                  .stop = stop_alone};
+    while (!stop_asked()) {
+        const int64_t run = schedule_next(coordinator->schedule);
+        if (run == SCHEDULE_NOTHING_READY)
+            break;
+        alone.run = (uint32_t)run;
+        make_spec(coordinator, alone.run, spec);
         const struct run_result result = worker_run(spec, &sink);
-        schedule_set(coordinator->schedule, result.run, result.failed ? RUN_FAILED : RUN_DONE);
+        schedule_set(coordinator->schedule, result.run, status_of(&result));
         if (end_run(coordinator, &result, machine, error) != 0)
             return -1;
     }
@@ -138,6 +200,7 @@ struct crew {
     const struct machine *machines; /* [ranks] */
     int ranks;
     bool *idle;            /* [ranks] has no run */
+    bool halted;           /* no more runs are given, and those that go on were told to stop */
     struct run_spec *spec; /* that is being sent */
     void *buffer;          /* of the message that is being taken */
     size_t room;
@@ -145,19 +208,25 @@ struct crew {
 
 /* Gives a run to every worker that has none, as long as there are any: at the start, and whenever a run ended, since
  * others may have waited for it. */
-static int give_runs(struct coordinator *coordinator, struct crew *crew, struct error *error) {
-    for (int rank = 1; rank < crew->ranks; rank++) {
+static void give_runs(struct coordinator *coordinator, struct crew *crew) {
+    for (int rank = 1; rank < crew->ranks && !crew->halted; rank++) {
         if (!crew->idle[rank])
             continue;
         const int64_t run = schedule_next(coordinator->schedule);
         if (run == SCHEDULE_NOTHING_READY)
-            return 0;
-        if (begin_run(coordinator, (uint32_t)run, &crew->machines[rank], crew->spec, error) != 0)
-            return -1;
+            return;
+        make_spec(coordinator, (uint32_t)run, crew->spec);
         MPI_Send(crew->spec, sizeof *crew->spec, MPI_BYTE, rank, MESSAGE_RUN, crew->comm);
         crew->idle[rank] = false;
     }
-    return 0;
+}
+
+/* Tells all that train to stop behind a checkpoint. */
+static void halt(struct crew *crew) {
+    crew->halted = true;
+    for (int rank = 1; rank < crew->ranks; rank++)
+        if (!crew->idle[rank])
+            MPI_Send(NULL, 0, MPI_BYTE, rank, MESSAGE_HALT, crew->comm);
 }
 
 /* Receives the message that status announces. */
@@ -181,15 +250,16 @@ static int receive(struct crew *crew, MPI_Status *status, size_t item_size, uint
 
 static int take_message(struct coordinator *coordinator, struct crew *crew, MPI_Status *status, struct error *error) {
     static const size_t item_sizes[] = {
-        [MESSAGE_CURVE] = sizeof(struct curve_point),
-        [MESSAGE_LOSSES] = sizeof(struct loss_point),
-        [MESSAGE_SEEN] = sizeof(struct language_tokens),
+        [MESSAGE_BEGUN] = sizeof(struct run_begun),   [MESSAGE_CURVE] = sizeof(struct curve_point),
+        [MESSAGE_LOSSES] = sizeof(struct loss_point), [MESSAGE_SEEN] = sizeof(struct language_tokens),
         [MESSAGE_ENDED] = sizeof(struct run_result),
     };
     const int rank = status->MPI_SOURCE, tag = status->MPI_TAG;
     uint32_t count = 0;
     if (receive(crew, status, item_sizes[tag], &count, error) != 0)
         return -1;
+    if (tag == MESSAGE_BEGUN)
+        return take_begun(coordinator, crew->buffer, &crew->machines[rank], error);
     if (tag == MESSAGE_CURVE)
         return take_curve(coordinator, crew->buffer, count, error);
     if (tag == MESSAGE_LOSSES)
@@ -198,9 +268,10 @@ static int take_message(struct coordinator *coordinator, struct crew *crew, MPI_
         return take_seen(coordinator, crew->buffer, count, error);
     crew->idle[rank] = true;
     const struct run_result *result = crew->buffer;
-    schedule_set(coordinator->schedule, result->run, result->failed ? RUN_FAILED : RUN_DONE);
-    if (give_runs(coordinator, crew, error) != 0) /* before the disk is waited for */
-        return -1;
+    schedule_set(coordinator->schedule, result->run, status_of(result));
+    if (result->stopped && !crew->halted)
+        halt(crew);               /* the signal came to that rank alone */
+    give_runs(coordinator, crew); /* before the disk is waited for */
     return end_run(coordinator, result, &crew->machines[rank], error);
 }
 
@@ -217,13 +288,16 @@ static int run_over_workers(struct coordinator *coordinator, struct crew *crew, 
         return error_set(error, ERROR_FAILED, "no memory for %d workers", crew->ranks);
     for (int rank = 0; rank < crew->ranks; rank++)
         crew->idle[rank] = true;
-    int result = give_runs(coordinator, crew, error);
+    int result = 0;
+    give_runs(coordinator, crew);
     while (result == 0 && coordinator->schedule->counts[RUN_RUNNING] > 0) {
         MPI_Status status;
         if (protocol_wait(crew->comm, &status))
             result = take_message(coordinator, crew, &status, error);
         if (result == 0)
             result = tend(coordinator, error);
+        if (stop_asked() && !crew->halted)
+            halt(crew);
     }
     if (result != 0) { /* workers are in the middle of runs: nothing gentler ends them */
         fprintf(stderr, "sweep: %s\n", error->message);
@@ -238,11 +312,17 @@ int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct
                     struct error *error) {
     coordinator->synced = coordinator->published = omp_get_wtime();
     struct run_spec *spec = malloc(sizeof *spec);
-    if (!spec)
-        return error_set(error, ERROR_FAILED, "no memory for a run specification");
+    coordinator->resumed = calloc(coordinator->plan->count, sizeof *coordinator->resumed);
+    if (!spec || !coordinator->resumed) {
+        free(spec);
+        free(coordinator->resumed);
+        return error_set(error, ERROR_FAILED, "no memory for %zu runs", coordinator->plan->count);
+    }
     struct crew crew = {.comm = comm, .machines = machines, .ranks = machines[0].ranks, .spec = spec};
     const int result = crew.ranks > 1 ? run_over_workers(coordinator, &crew, error)
                                       : run_alone(coordinator, &machines[0], spec, error);
+    coordinator->stopped = coordinator->schedule->counts[RUN_WAITING] > 0 && (stop_asked() || crew.halted);
     free(spec);
+    free(coordinator->resumed);
     return result;
 }

@@ -18,14 +18,18 @@ struct coordinator {
     const char *journal_path;
     struct schedule *schedule;
     struct progress *progress;
-    uint32_t *attempts; /* [runs] attempts so far */
+    uint32_t *attempts;          /* [runs] attempts so far */
+    const uint64_t *resume_most; /* [runs] as in run_spec */
+    bool stopped;                /* by a signal, before all runs were done */
+    uint64_t *resumed;           /* [runs] steps that this session went on from */
     double synced, published;
     double publish_seconds; /* how long the last publication took */
     bool unsynced, unpublished;
 };
 
 /* Does every run that the schedule still has waiting, over the workers of comm or alone; machines: [ranks], what each
- * rank is. Failed runs are recorded and the others go on; an error of the journal ends everything. */
+ * rank is. Failed runs are recorded and the others go on; an error of the journal ends everything. A signal to any rank
+ * (worker/stop.h) ends all runs behind a checkpoint. */
 int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct machine *machines,
                     struct error *error);
 

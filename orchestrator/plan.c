@@ -1,6 +1,7 @@
 #include "orchestrator/plan.h"
 #include "base/random.h"
 #include "model/model.h"
+#include "orchestrator/checkpoints.h"
 #include "orchestrator/precision.h"
 #include "worker/train.h"
 
@@ -132,6 +133,10 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     memset(spec, 0, sizeof *spec); /* it is sent as bytes */
     spec->run = (uint32_t)number;
     spec->attempt = attempt;
+    memcpy(spec->identity, run->identity, sizeof spec->identity);
+    checkpoint_path(study, number, spec->checkpoint);
+    spec->checkpoint_seconds = 60 * study->checkpoint_minutes;
+    spec->checkpoint_steps = study->checkpoint_steps;
     spec->key = run_key(study, run->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;

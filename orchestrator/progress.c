@@ -43,6 +43,12 @@ void progress_end(struct progress *progress) {
     progress->tokens_of_run = NULL;
 }
 
+void progress_resume(struct progress *progress, uint32_t run, uint64_t tokens) {
+    const struct planned_run *planned = &progress->schedule->plan->runs[run];
+    progress->tokens_of_run[run] = tokens;
+    progress->flops_left -= planned->flops * (double)tokens / (double)planned->tokens;
+}
+
 void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens) {
     const struct planned_run *planned = &progress->schedule->plan->runs[run];
     if (tokens <= progress->tokens_of_run[run])

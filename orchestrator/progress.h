@@ -23,6 +23,9 @@ void progress_end(struct progress *progress);
 /* A run has seen so many tokens in all. */
 void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens);
 
+/* A run goes on behind so many tokens, which others have trained. */
+void progress_resume(struct progress *progress, uint32_t run, uint64_t tokens);
+
 /* Shows where the study stands: at most every second on a terminal, elsewhere every ten seconds and, as time passes,
  * more rarely. */
 void progress_show(struct progress *progress);

@@ -69,6 +69,9 @@ struct study {
     uint64_t seed;
     uint64_t curve_tokens; /* a curve point every so many tokens */
 
+    double checkpoint_minutes;
+    uint64_t checkpoint_steps; /* 0: by minutes alone */
+
     uint64_t evaluation_every_tokens, evaluation_tokens;
     double reference_tokens; /* d of the bilingual transfer score */
 

@@ -115,6 +115,14 @@ const struct study_key study_keys[] = {
     {"training.seed", STUDY(seed), "1", NULL, 0, 1e15, NULL,
      "Weights, dropout and the order of the data follow from it."},
 
+    {"checkpoints", MAPPING, "", NULL, 0, 0, NULL,
+     "How a run that is interrupted goes on: from its last checkpoint, in the folder `<archive>.checkpoints`, with the "
+     "same numbers as if nothing had happened."},
+    {"checkpoints.minutes", STUDY(checkpoint_minutes), "10", NULL, 0, 1e6, "minutes",
+     "A checkpoint every so many minutes; 0: only when the run is told to stop (SIGTERM, SIGUSR1)."},
+    {"checkpoints.steps", STUDY(checkpoint_steps), "0", NULL, 0, 1e9, NULL,
+     "And every so many optimizer steps; 0: by minutes alone."},
+
     {"runs", MAPPING, NULL, NULL, 0, 0, NULL, "What is trained, in the order of the file. At least one of these."},
     {"runs.monolingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each language and size."},
     {"runs.monolingual.languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},

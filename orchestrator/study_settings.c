@@ -24,9 +24,12 @@ static void print_value(FILE *file, const struct study_key *key, const void *fie
         fprintf(file, "%s\n", *(const bool *)field ? "true" : "false");
 }
 
-/* Names and paths say where things are, not what they are: a study may be moved. */
+/* Names and paths say where things are, not what they are: a study may be moved. When checkpoints are taken changes
+ * nothing either. */
 static bool is_setting(const struct study *study, const struct study_key *key) {
     if (key->form == KEY_MAPPING || key->form == KEY_STRUCTURED || key->form == KEY_NAME || key->form == KEY_PATH)
+        return false;
+    if (strncmp(key->path, "checkpoints.", 12) == 0)
         return false;
     if (strncmp(key->path, "corpus.synthetic.", 17) == 0 && !study->synthetic)
         return false;

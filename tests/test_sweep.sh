@@ -56,6 +56,41 @@ for part in 30 60 90; do
     rm -f "$folder"/cut.h5*
 done
 
+# Interrupted in the middle of runs that keep checkpoints.
+sed 's/^runs:/checkpoints: {steps: 20}\n&/' "$folder/sweeps/tiny.yaml" >"$folder/sweeps/kept.yaml"
+interrupt() { # interrupt SIGNAL ARCHIVE COMMAND...: sent once there is a checkpoint; *.status is how it ended
+    "${@:3}" "$sweep" "$folder/sweeps/kept.yaml" --archive "$folder/$2.h5" >"$folder/log" 2>&1 &
+    process=$!
+    for _ in $(seq 600); do
+        ls "$folder/$2.h5.checkpoints/"*.safetensors >/dev/null 2>&1 && break
+        sleep 0.05
+    done
+    kill "-$1" $process
+    wait $process
+    interrupted=$?
+}
+goes_on() { # goes_on ARCHIVE COMMAND...: to the same archive, and leaves no checkpoints
+    "${@:2}" "$sweep" "$folder/sweeps/kept.yaml" --archive "$folder/$1.h5" >"$folder/log" 2>&1 &&
+        grep -q resuming "$folder/log" && [ ! -e "$folder/$1.h5.checkpoints" ] &&
+        h5diff -q --exclude-path /execution --exclude-path /study/file "$folder/alone.h5" "$folder/$1.h5" >>"$folder/log"
+}
+resumed() { h5dump -y -d /execution/resumed "$folder/$1.h5" | grep -q ' [1-9]'; }
+interrupt TERM term env
+[ $interrupted -eq 1 ] && grep -q 'stopped: .*goes on from the checkpoints' "$folder/log"
+ok $? "SIGTERM stops a study behind checkpoints and says how to go on"
+"$sweep" check "$folder/term.h5" >"$folder/log" 2>&1
+ok $? "its archive is sound"
+goes_on term env && resumed term
+ok $? "the same command goes on from them, to the same archive"
+interrupt USR1 usr1 mpirun -n 3
+[ $interrupted -ne 0 ] && grep -q 'stopped: ' "$folder/log"
+ok $? "SIGUSR1 to mpirun stops all ranks behind checkpoints"
+goes_on usr1 mpirun -n 2 && resumed usr1
+ok $? "other ranks go on from them, to the same archive"
+interrupt KILL gone env
+goes_on gone env
+ok $? "killed while it has checkpoints, the study goes on to the same archive"
+
 timeout -s KILL 4 mpirun -n 3 "$sweep" "$folder/sweeps/tiny.yaml" --archive "$folder/killed.h5" >"$folder/log" 2>&1
 pkill -KILL -f "$folder/killed.h5"
 run 3 killed && same "$folder/alone.h5" "$folder/killed.h5"

@@ -20,8 +20,24 @@ struct told {
     struct language_tokens seen[4];
     uint32_t curve_count, loss_count, seen_count;
     uint32_t refuse_after; /* the sink fails at this curve point; 0: never */
-    uint32_t refuse_step;  /* the sink fails at the evaluation of this step; 0: never */
+    uint32_t stop_after;   /* told to stop behind so many steps; 0: never */
+    uint32_t steps;        /* that it was asked behind */
+    uint64_t begun;        /* step that the run went on from */
+    char note[256];
 };
+
+static int take_begin(void *context, uint64_t step, const char *note, struct error *error) {
+    (void)error;
+    struct told *told = context;
+    told->begun = step;
+    snprintf(told->note, sizeof told->note, "%s", note);
+    return 0;
+}
+
+static bool asked_to_stop(void *context) {
+    struct told *told = context;
+    return ++told->steps == told->stop_after;
+}
 
 static int take_curve(void *context, const struct curve_point *point, struct error *error) {
     struct told *told = context;
@@ -32,8 +48,7 @@ static int take_curve(void *context, const struct curve_point *point, struct err
 
 static int take_losses(void *context, const struct loss_point *points, uint32_t count, struct error *error) {
     struct told *told = context;
-    if (told->refuse_step == points->step)
-        return error_set(error, ERROR_FAILED, "stopped");
+    (void)error;
     assert_true(told->loss_count + count <= POINTS_MAX);
     memcpy(told->losses + told->loss_count, points, count * sizeof *points);
     told->loss_count += count;
@@ -49,7 +64,12 @@ static int take_seen(void *context, const struct language_tokens *seen, uint32_t
 }
 
 static struct run_sink sink_to(struct told *told) {
-    return (struct run_sink){told, take_curve, take_losses, take_seen, NULL};
+    return (struct run_sink){.context = told,
+                             .begin = take_begin,
+                             .add_curve = take_curve,
+                             .add_losses = take_losses,
+                             .add_seen = take_seen,
+                             .stop = asked_to_stop};
 }
 
 /* The third is so short that a run sees all of it several times. */
@@ -125,8 +145,20 @@ static struct run_spec *make_spec(void) {
 static void train_or_fail(const struct run_spec *spec, struct told *told) {
     struct error error = {0};
     const struct run_sink sink = sink_to(told);
-    if (run_train(spec, NULL, &sink, &error) != 0)
+    enum run_end end;
+    if (run_train(spec, &sink, &end, &error) != 0)
         fail_msg("%s", error.message);
+    assert_int_equal(end, told->stop_after ? RUN_STOPPED : RUN_ENDED);
+}
+
+/* That keeps checkpoints, one every so many steps; none is there yet. */
+static struct run_spec *keeping(struct run_spec *spec, uint64_t steps) {
+    run_forget(checkpoint_path);
+    memcpy(spec->checkpoint, checkpoint_path, sizeof spec->checkpoint);
+    memcpy(spec->identity, "a run", 6);
+    spec->checkpoint_steps = steps;
+    spec->resume_most = UINT64_MAX;
+    return spec;
 }
 
 static void points_come_at_their_steps(void **state) {
@@ -209,7 +241,8 @@ static void missing_shard_is_told_with_its_path(void **state) {
     struct told told = {0};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, NULL, &sink, &error), -1);
+    enum run_end end;
+    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
     assert_non_null(strstr(error.message, "xz.train.tokens"));
     free(spec);
 }
@@ -220,35 +253,34 @@ static void error_of_the_sink_ends_the_run(void **state) {
     struct told told = {.refuse_after = 2};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, NULL, &sink, &error), -1);
+    enum run_end end;
+    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
     assert_string_equal(error.message, "no more");
     assert_int_equal(told.curve_count, 2);
     free(spec);
 }
 
-/* A run that keeps a checkpoint of every step is stopped behind step `stop` and goes on: together both tell what the
- * run tells that is never stopped. */
-static void assert_stop_is_not_seen(const struct run_spec *spec, const struct told *whole, uint32_t stop) {
-    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 1};
-    const struct run_checkpoints going_on = {
-        .identity = "a run", .load = checkpoint_path, .save = checkpoint_path, .steps = 3};
-    struct told told = {.refuse_step = stop + 1}, rest = {0};
-    struct error error = {0};
-    struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &saving, &sink, &error), -1);
-    assert_string_equal(error.message, "stopped");
-    if (told.curve_count > 0 && told.curve[told.curve_count - 1].step > stop)
-        told.curve_count--; /* told by the step that was lost, which is told again */
-    sink = sink_to(&rest);
-    if (run_train(spec, &going_on, &sink, &error) != 0)
-        fail_msg("%s", error.message);
-    assert_int_equal(told.curve_count + rest.curve_count, whole->curve_count);
-    assert_int_equal(told.loss_count + rest.loss_count, whole->loss_count);
-    memcpy(told.curve + told.curve_count, rest.curve, rest.curve_count * sizeof *rest.curve);
-    memcpy(told.losses + told.loss_count, rest.losses, rest.loss_count * sizeof *rest.losses);
-    assert_memory_equal(told.curve, whole->curve, sizeof told.curve[0] * whole->curve_count);
-    assert_memory_equal(told.losses, whole->losses, sizeof told.losses[0] * whole->loss_count);
-    assert_memory_equal(rest.seen, whole->seen, sizeof rest.seen);
+/* Both together tell what the whole run told. */
+static void assert_whole(struct told *told, const struct told *rest, const struct told *whole) {
+    assert_int_equal(told->curve_count + rest->curve_count, whole->curve_count);
+    assert_int_equal(told->loss_count + rest->loss_count, whole->loss_count);
+    memcpy(told->curve + told->curve_count, rest->curve, rest->curve_count * sizeof *rest->curve);
+    memcpy(told->losses + told->loss_count, rest->losses, rest->loss_count * sizeof *rest->losses);
+    assert_memory_equal(told->curve, whole->curve, sizeof told->curve[0] * whole->curve_count);
+    assert_memory_equal(told->losses, whole->losses, sizeof told->losses[0] * whole->loss_count);
+    assert_memory_equal(rest->seen, whole->seen, sizeof rest->seen);
+}
+
+/* A run is told to stop behind step `stop` and goes on. */
+static void assert_stop_is_not_seen(struct run_spec *spec, const struct told *whole, uint32_t stop) {
+    struct told told = {.stop_after = stop}, rest = {0};
+    keeping(spec, 3);
+    train_or_fail(spec, &told);
+    assert_int_equal(told.seen_count, 0);
+    train_or_fail(spec, &rest);
+    assert_int_equal(rest.begun, stop);
+    assert_whole(&told, &rest, whole);
+    spec->checkpoint[0] = '\0';
 }
 
 static void run_stopped_at_any_step_goes_on_with_the_same_bits(void **state) {
@@ -287,47 +319,75 @@ static void run_stopped_in_its_second_epoch_goes_on_with_the_same_bits(void **st
 
 static void finished_run_has_only_to_say_what_it_saw(void **state) {
     (void)state;
-    struct run_spec *spec = make_spec();
-    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 8};
-    const struct run_checkpoints loading = {.identity = "a run", .load = checkpoint_path};
+    struct run_spec *spec = keeping(make_spec(), 8);
     struct told told = {0}, again = {0};
-    struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &saving, &sink, NULL), 0);
-    sink = sink_to(&again);
-    assert_int_equal(run_train(spec, &loading, &sink, NULL), 0);
+    train_or_fail(spec, &told);
+    train_or_fail(spec, &again);
     assert_int_equal(again.curve_count + again.loss_count, 0);
     assert_memory_equal(again.seen, told.seen, sizeof told.seen);
     free(spec);
 }
 
-static void checkpoint_of_another_run_is_refused(void **state) {
+static void damage(const char *path) {
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -5, SEEK_END), 0);
+    assert_int_equal(fputc(0x55, file), 0x55);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void damaged_checkpoint_gives_way_to_the_one_before(void **state) {
     (void)state;
-    struct run_spec *spec = make_spec();
-    const struct run_checkpoints saving = {.identity = "a run", .save = checkpoint_path, .steps = 20};
-    const struct run_checkpoints other = {.identity = "another run", .load = checkpoint_path};
-    const struct run_checkpoints same = {.identity = "a run", .load = checkpoint_path};
-    struct told told = {0}, none = {0};
-    struct error error = {0};
-    struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &saving, &sink, NULL), 0);
-    sink = sink_to(&none);
-    assert_int_equal(run_train(spec, &other, &sink, &error), -1);
-    assert_non_null(strstr(error.message, "of run a run, not of another run"));
-    spec->steps = 19;
-    assert_int_equal(run_train(spec, &same, &sink, &error), -1);
-    assert_non_null(strstr(error.message, "of step 20, in a run of 19"));
-    assert_int_equal(none.curve_count + none.loss_count + none.seen_count, 0);
+    struct run_spec *spec = keeping(make_spec(), 7);
+    struct told whole = {0}, cut = {.stop_after = 16}, rest = {0};
+    train_or_fail(spec, &whole);
+    keeping(spec, 7);
+    train_or_fail(spec, &cut); /* of steps 7, 14 and 16 */
+    damage(checkpoint_path);
+    train_or_fail(spec, &rest);
+    assert_int_equal(rest.begun, 14);
+    assert_non_null(strstr(rest.note, "a.safetensors"));
+    cut.curve_count = 2; /* those up to step 14 */
+    assert_whole(&cut, &rest, &whole);
+    free(spec);
+}
+
+static void checkpoint_of_steps_that_nobody_knows_is_left(void **state) {
+    (void)state;
+    struct run_spec *spec = keeping(make_spec(), 7);
+    struct told whole = {0}, cut = {.stop_after = 16}, anew = {0}, nothing = {0};
+    train_or_fail(spec, &whole);
+    keeping(spec, 7);
+    train_or_fail(spec, &cut);
+    spec->resume_most = 13; /* the points of step 14 may be lost */
+    train_or_fail(spec, &anew);
+    assert_int_equal(anew.begun, 0);
+    assert_whole(&nothing, &anew, &whole);
+    free(spec);
+}
+
+static void checkpoint_of_another_run_is_not_gone_on_from(void **state) {
+    (void)state;
+    struct run_spec *spec = keeping(make_spec(), 20);
+    struct told whole = {0}, other = {0}, nothing = {0};
+    train_or_fail(spec, &whole);
+    memcpy(spec->identity, "another", 8);
+    train_or_fail(spec, &other);
+    assert_int_equal(other.begun, 0);
+    assert_non_null(strstr(other.note, "of run a run, not of another"));
+    assert_whole(&nothing, &other, &whole);
     free(spec);
 }
 
 static void checkpoint_that_cannot_be_written_ends_the_run(void **state) {
     (void)state;
-    struct run_spec *spec = make_spec();
-    const struct run_checkpoints saving = {.identity = "a run", .save = "/nowhere/a.safetensors", .steps = 7};
+    struct run_spec *spec = keeping(make_spec(), 7);
     struct told told = {0};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    assert_int_equal(run_train(spec, &saving, &sink, &error), -1);
+    enum run_end end;
+    memcpy(spec->checkpoint, "/nowhere/a.safetensors", 23);
+    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
     assert_non_null(strstr(error.message, "/nowhere/a.safetensors"));
     assert_int_equal(told.curve_count, 1);
     free(spec);
@@ -425,7 +485,9 @@ int main(void) {
         cmocka_unit_test(run_stopped_at_any_step_goes_on_with_the_same_bits),
         cmocka_unit_test(run_stopped_in_its_second_epoch_goes_on_with_the_same_bits),
         cmocka_unit_test(finished_run_has_only_to_say_what_it_saw),
-        cmocka_unit_test(checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(damaged_checkpoint_gives_way_to_the_one_before),
+        cmocka_unit_test(checkpoint_of_steps_that_nobody_knows_is_left),
+        cmocka_unit_test(checkpoint_of_another_run_is_not_gone_on_from),
         cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),
         cmocka_unit_test_setup_teardown(bf16_learns_what_fp32_learns, test_folder_make, test_folder_remove),
         cmocka_unit_test_setup_teardown(bf16_gives_other_bits_than_fp32, test_folder_make, test_folder_remove),

@@ -3,6 +3,7 @@
 #ifndef SWEEP_WORKER_RUN_SPEC_H
 #define SWEEP_WORKER_RUN_SPEC_H
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/record.h"
 #include "model/model.h"
@@ -28,6 +29,12 @@ struct run_spec {
     uint32_t curve_steps;       /* a curve point every so many steps */
     uint64_t evaluation_steps;  /* an evaluation every so many steps, and at the end */
     uint64_t evaluation_tokens; /* predictions of a test set */
+
+    char identity[IDENTITY_SIZE];    /* of the run and all that its numbers depend on */
+    char checkpoint[FILE_PATH_SIZE]; /* where its checkpoints go; "": there are none */
+    double checkpoint_seconds;       /* one every so many seconds and */
+    uint64_t checkpoint_steps;       /* every so many steps; 0: not so */
+    uint64_t resume_most;            /* steps of the checkpoint that it may go on from, at most: what is known of it */
 
     char tokens_folder[FILE_PATH_SIZE];
     uint32_t language_count; /* of the mixture */

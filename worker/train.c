@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a worker holds beside the run: program, libraries and MPI, 18 MiB on Debian 12, and a page of a shard, 2 MiB.
  * Found by measuring, and felt by models of a few megabytes only. */
@@ -19,7 +20,6 @@ enum { PROCESS_BYTES = 23 << 20 };
 /* Everything that a run holds while it trains. */
 struct training {
     const struct run_spec *spec;
-    const struct run_checkpoints *checkpoints; /* or NULL */
     const struct run_sink *sink;
     struct batches *batches;
     struct test_set *tests; /* [test_count] */
@@ -30,6 +30,7 @@ struct training {
     struct loss_point *points;    /* [test_count] */
     struct language_tokens *seen; /* [language_count] */
     double model_seconds;         /* spent in model code so far */
+    double saved;                 /* when the last checkpoint was taken, omp_get_wtime() */
 };
 
 static struct model_setup model_setup(const struct run_spec *spec) {
@@ -159,34 +160,72 @@ static double train_step(struct training *training, uint64_t step, float learnin
     return isfinite(norm) ? sum / predictions : NAN;
 }
 
+/* The checkpoint before the newest. */
+static void path_before(char before[FILE_PATH_SIZE + 8], const char *checkpoint) {
+    snprintf(before, FILE_PATH_SIZE + 8, "%s.before", checkpoint);
+}
+
+/* Loads the checkpoint if the run can go on from it; *touched: the model is no longer as it was made. note: what is
+ * wrong with the file. */
+static bool load(struct training *training, const char *path, struct checkpoint *checkpoint, bool *touched,
+                 struct error *note) {
+    const struct run_spec *spec = training->spec;
+    if (!file_exists(path) || model_load(training->model, path, spec->identity, checkpoint, note) != 0)
+        return false;
+    *touched = true;
+    return checkpoint->step <= spec->steps && checkpoint->step <= spec->resume_most;
+}
+
 /* Brings the model to where the run goes on: steps done, and the losses of those that no curve point has told. */
 static int resume(struct training *training, uint64_t *steps, double *loss_sum, struct error *error) {
-    const struct run_checkpoints *checkpoints = training->checkpoints;
-    *steps = 0;
-    *loss_sum = 0;
-    if (!checkpoints || !checkpoints->load)
-        return 0;
-    struct checkpoint checkpoint;
-    if (model_load(training->model, checkpoints->load, checkpoints->identity, &checkpoint, error) != 0)
-        return -1;
-    if (checkpoint.step > training->spec->steps)
-        return error_set(error, ERROR_INPUT, "%s: of step %llu, in a run of %llu", checkpoints->load,
-                         (unsigned long long)checkpoint.step, (unsigned long long)training->spec->steps);
-    *steps = checkpoint.step;
-    *loss_sum = checkpoint.loss_sum;
-    return 0;
+    const struct run_spec *spec = training->spec;
+    struct checkpoint checkpoint = {0};
+    struct error note = {0};
+    bool touched = false, found = false;
+    if (spec->checkpoint[0]) {
+        char before[FILE_PATH_SIZE + 8];
+        path_before(before, spec->checkpoint);
+        found = load(training, spec->checkpoint, &checkpoint, &touched, &note) ||
+                load(training, before, &checkpoint, &touched, &note);
+    }
+    if (!found && touched) { /* by a checkpoint of steps that nobody knows of */
+        const struct model_setup setup = model_setup(spec);
+        model_destroy(training->model);
+        if (model_create(&training->model, &setup, error) != 0)
+            return -1;
+    }
+    *steps = found ? checkpoint.step : 0;
+    *loss_sum = found ? checkpoint.loss_sum : 0;
+    const struct run_sink *sink = training->sink;
+    return sink->begin ? sink->begin(sink->context, *steps, note.code == ERROR_NONE ? "" : note.message, error) : 0;
 }
 
-static int save_when_due(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
-    const struct run_checkpoints *checkpoints = training->checkpoints;
-    if (!checkpoints || checkpoints->steps == 0 || steps % checkpoints->steps != 0)
-        return 0;
+static int save(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
+    const struct run_spec *spec = training->spec;
     struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
-    snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", checkpoints->identity);
-    return model_save(training->model, checkpoints->save, &checkpoint, error);
+    snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", spec->identity);
+    char before[FILE_PATH_SIZE + 8];
+    path_before(before, spec->checkpoint);
+    if (file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
+        return error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed", spec->checkpoint);
+    training->saved = omp_get_wtime();
+    return model_save(training->model, spec->checkpoint, &checkpoint, error);
 }
 
-static int train(struct training *training, struct error *error) {
+static bool save_is_due(const struct training *training, uint64_t steps) {
+    const struct run_spec *spec = training->spec;
+    return (spec->checkpoint_steps > 0 && steps % spec->checkpoint_steps == 0) ||
+           (spec->checkpoint_seconds > 0 && omp_get_wtime() - training->saved >= spec->checkpoint_seconds);
+}
+
+void run_forget(const char *checkpoint) {
+    char before[FILE_PATH_SIZE + 8];
+    path_before(before, checkpoint);
+    unlink(checkpoint);
+    unlink(before);
+}
+
+static int train(struct training *training, enum run_end *end, struct error *error) {
     const struct run_spec *spec = training->spec;
     const struct learning_rate_schedule schedule = {.base = (double)spec->optimizer.learning_rate,
                                                     .warmup_steps = spec->warmup_steps,
@@ -221,8 +260,13 @@ static int train(struct training *training, struct error *error) {
         }
         if ((last || done % spec->evaluation_steps == 0) && evaluate(training, done, error) != 0)
             return -1;
-        if (save_when_due(training, done, sum, error) != 0)
+        const bool stop = !last && training->sink->stop && training->sink->stop(training->sink->context);
+        if (spec->checkpoint[0] && (stop || save_is_due(training, done)) && save(training, done, sum, error) != 0)
             return -1;
+        if (stop) {
+            *end = RUN_STOPPED;
+            return 0;
+        }
     }
     for (uint32_t l = 0; l < spec->language_count; l++) {
         training->seen[l] = batches_seen(training->batches, spec->steps, l);
@@ -231,12 +275,12 @@ static int train(struct training *training, struct error *error) {
     return training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error);
 }
 
-int run_train(const struct run_spec *spec, const struct run_checkpoints *checkpoints, const struct run_sink *sink,
-              struct error *error) {
-    struct training training = {.spec = spec, .checkpoints = checkpoints, .sink = sink};
+int run_train(const struct run_spec *spec, const struct run_sink *sink, enum run_end *end, struct error *error) {
+    struct training training = {.spec = spec, .sink = sink, .saved = omp_get_wtime()};
+    *end = RUN_ENDED;
     int result = training_open(&training, error);
     if (result == 0)
-        result = train(&training, error);
+        result = train(&training, end, error);
     training_close(&training);
     if (sink->model_seconds)
         *sink->model_seconds += training.model_seconds;
