@@ -56,20 +56,21 @@ int crossover_find(const struct loss_curve *scratch, const struct loss_curve *fi
     return 0;
 }
 
-int crossover_fit(size_t count, const double *N, const double *tokens, struct crossover_law *law, struct error *error) {
-    double *x = malloc(2 * count * sizeof *x + 1), *y = x + count;
-    if (!x)
+int crossover_fit(size_t count, const struct crossover_point *points, size_t languages, struct crossover_law *law,
+                  struct error *error) {
+    struct line_point *logarithms = calloc(count + 1, sizeof *logarithms);
+    if (!logarithms)
         return error_set(error, ERROR_FAILED, "no memory for %zu crossovers", count);
-    for (size_t i = 0; i < count; i++) {
-        x[i] = log(N[i]);
-        y[i] = log(6 * N[i] * tokens[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        logarithms[i] =
+            (struct line_point){log(points[i].N), log(6 * points[i].N * points[i].tokens), points[i].language};
     struct line line;
-    const int result = line_fit(count, x, y, &line, error);
-    free(x);
+    const int result = line_fit(count, logarithms, languages, &line, error);
+    free(logarithms);
     if (result != 0)
         return -1;
     const double a = exp(line.intercept);
-    *law = (struct crossover_law){line.points, a, line.slope, a * line.intercept_error, line.slope_error, line.r2};
+    *law = (struct crossover_law){line.points,   a,      line.slope, a * line.intercept_error, line.slope_error,
+                                  line.residual, line.r2};
     return 0;
 }

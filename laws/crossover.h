@@ -28,14 +28,23 @@ struct crossover {
 int crossover_find(const struct loss_curve *scratch, const struct loss_curve *finetuned, struct crossover *crossover,
                    struct error *error);
 
-/* C = a N^b through crossovers, C = 6 N D_x in FLOP: a straight line in logarithms. a_error: of a, to first order. */
-struct crossover_law {
-    size_t points;
-    double a, b, a_error, b_error;
-    double r2; /* of ln C */
+/* One crossover among those of several sizes. */
+struct crossover_point {
+    double N, tokens; /* parameters and D_x, positive */
+    size_t language;  /* number of the language */
 };
 
-/* N, tokens [count]: parameters and D_x, positive. Fails with fewer than 3 points, or a single N. */
-int crossover_fit(size_t count, const double *N, const double *tokens, struct crossover_law *law, struct error *error);
+/* C = a N^b, C = 6 N D_x in FLOP: in logarithms a straight line (laws/line.h), b being common to all languages. */
+struct crossover_law {
+    size_t points;
+    double a, b;             /* a: geometric mean over the languages */
+    double a_error, b_error; /* of a to first order */
+    double residual, r2;     /* of ln C */
+};
+
+/* Languages are numbered below `languages`. Fails with fewer points than languages that have one + 2, or without a
+ * language of two sizes. */
+int crossover_fit(size_t count, const struct crossover_point *points, size_t languages, struct crossover_law *law,
+                  struct error *error);
 
 #endif

@@ -1,26 +1,80 @@
 #include "laws/line.h"
 
-#include <gsl/gsl_fit.h>
-#include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdlib.h>
 
-int line_fit(size_t count, const double *x, const double *y, struct line *line, struct error *error) {
-    if (count < 3)
-        return error_set(error, ERROR_INPUT, "%zu points; a line and its errors need at least 3", count);
-    size_t distinct = 1;
+/* The points of a group: how many, and the means of x and y. */
+struct group {
+    size_t points;
+    double x, y;
+};
+
+static size_t find_means(size_t count, const struct line_point *points, size_t groups, struct group *means) {
+    size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!isfinite(x[i]) || !isfinite(y[i]))
-            return error_set(error, ERROR_INPUT, "point %zu of the line is not finite", i + 1);
-        distinct += x[i] != x[0];
+        struct group *group = &means[points[i].group];
+        group->points++;
+        group->x += points[i].x;
+        group->y += points[i].y;
     }
-    if (distinct == 1)
-        return error_set(error, ERROR_INPUT, "all %zu points lie at %g; a line needs two places", count, x[0]);
-    double cov00, cov01, cov11, residual;
-    gsl_fit_linear(x, 1, y, 1, count, &line->intercept, &line->slope, &cov00, &cov01, &cov11, &residual);
-    const double total = gsl_stats_tss(y, 1, count);
-    line->points = count;
-    line->intercept_error = sqrt(cov00);
-    line->slope_error = sqrt(cov11);
-    line->r2 = total > 0 ? 1 - residual / total : NAN;
+    for (struct group *group = means; group < means + groups; group++) {
+        if (group->points == 0)
+            continue;
+        used++;
+        group->x /= (double)group->points;
+        group->y /= (double)group->points;
+    }
+    return used;
+}
+
+/* Deviations from the means of the groups give the slope; the levels follow. */
+static int fit_within(size_t count, const struct line_point *points, size_t groups, struct group *means,
+                      struct line *line, struct error *error) {
+    *line = (struct line){.points = count, .groups = find_means(count, points, groups, means)};
+    double xx = 0, xy = 0, yy = 0, scale = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct group *group = &means[points[i].group];
+        const double x = points[i].x - group->x, y = points[i].y - group->y;
+        xx += x * x;
+        xy += x * y;
+        yy += y * y;
+        scale += group->x * group->x;
+    }
+    if (count < line->groups + 2)
+        return error_set(error, ERROR_INPUT, "%zu points%s; a line and its errors need at least %zu", count,
+                         line->groups > 1 ? " in groups" : "", line->groups + 2);
+    if (!(xx > 1e-24 * scale)) /* beyond the rounding of the means */
+        return error_set(error, ERROR_INPUT, "all points%s lie at one place; a line needs two",
+                         line->groups > 1 ? " of each group" : "");
+    line->slope = xy / xx;
+    for (size_t i = 0; i < count; i++) {
+        const struct group *group = &means[points[i].group];
+        const double rest = points[i].y - group->y - line->slope * (points[i].x - group->x);
+        line->residual += rest * rest;
+    }
+    double x_mean = 0, share = 0;
+    for (const struct group *group = means; group < means + groups; group++) {
+        if (group->points == 0)
+            continue;
+        line->intercept += (group->y - line->slope * group->x) / (double)line->groups;
+        x_mean += group->x / (double)line->groups;
+        share += 1 / (double)group->points;
+    }
+    const double variance = line->residual / (double)(count - line->groups - 1);
+    line->slope_error = sqrt(variance / xx);
+    line->intercept_error = sqrt(variance * (share / (double)(line->groups * line->groups) + x_mean * x_mean / xx));
+    line->r2 = yy > 0 ? 1 - line->residual / yy : NAN;
     return 0;
+}
+
+int line_fit(size_t count, const struct line_point *points, size_t groups, struct line *line, struct error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(points[i].x) || !isfinite(points[i].y))
+            return error_set(error, ERROR_INPUT, "point %zu of the line is not finite", i + 1);
+    struct group *means = calloc(groups + 1, sizeof *means);
+    if (!means)
+        return error_set(error, ERROR_FAILED, "no memory for %zu groups of points", groups);
+    const int result = fit_within(count, points, groups, means, line, error);
+    free(means);
+    return result;
 }

@@ -1,5 +1,6 @@
-/* A straight line through points, y = intercept + slope x, by least squares. Inside of laws/ and for lines that a study
- * draws through its scores. */
+/* A straight line through points that come in groups, by least squares: y = level of the group + slope x. Which groups
+ * have points at which x does not bend the slope, as it would bend that of a line through all points; with a single
+ * group the line is that common one. */
 #ifndef SWEEP_LAWS_LINE_H
 #define SWEEP_LAWS_LINE_H
 
@@ -7,14 +8,22 @@
 
 #include <stddef.h>
 
-struct line {
-    size_t points;
-    double intercept, slope;
-    double intercept_error, slope_error; /* standard errors, were the points independent of each other */
-    double r2;                           /* NaN when all y are equal */
+struct line_point {
+    double x, y;
+    size_t group;
 };
 
-/* Fails, saying why, with fewer than 3 points, a value that is not finite, or a single x. */
-int line_fit(size_t count, const double *x, const double *y, struct line *line, struct error *error);
+struct line {
+    size_t points, groups;
+    double intercept; /* mean of the groups' levels */
+    double slope;
+    double intercept_error, slope_error; /* standard errors, were the points independent of each other */
+    double residual;                     /* sum of squares */
+    double r2;                           /* within the groups; NaN when y does not vary there */
+};
+
+/* Groups are numbered below `groups`; those without points do not count. Fails, saying why, with a value that is not
+ * finite, fewer points than groups + 2, or when x is the same all over each group. */
+int line_fit(size_t count, const struct line_point *points, size_t groups, struct line *line, struct error *error);
 
 #endif

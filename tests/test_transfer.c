@@ -27,11 +27,11 @@ static void assert_refused(int result, const struct error *error, const char *re
 
 static void line_is_that_of_a_calculation_by_hand(void **state) {
     (void)state;
-    const double x[] = {0, 1, 2}, y[] = {1, 3, 4}; /* residuals -1/6, 1/3, -1/6 */
+    const struct line_point points[] = {{0, 1, 0}, {1, 3, 0}, {2, 4, 0}}; /* residuals -1/6, 1/3, -1/6 */
     struct line line;
     struct error error = {0};
-    assert_int_equal(line_fit(3, x, y, &line, &error), 0);
-    assert_int_equal(line.points, 3);
+    assert_int_equal(line_fit(3, points, 1, &line, &error), 0);
+    assert_true(line.points == 3 && line.groups == 1);
     assert_near(line.slope, 1.5, 1e-14);
     assert_near(line.intercept, 7.0 / 6, 1e-14);
     assert_near(line.slope_error, sqrt(1.0 / 12), 1e-14);
@@ -39,15 +39,34 @@ static void line_is_that_of_a_calculation_by_hand(void **state) {
     assert_near(line.r2, 27.0 / 28, 1e-14);
 }
 
-static void line_without_two_places_is_refused(void **state) {
-    (void)state;
-    const double same[] = {2, 2, 2}, x[] = {1, 2, 3}, hole[] = {1, NAN, 2};
+static void groups_have_one_slope_and_levels_of_their_own(void **state) {
+    (void)state; /* y = 10 - x in group 0, y = 20 - x in group 2: a line through all would rise */
+    const struct line_point points[] = {{1, 9, 0}, {2, 8, 0}, {11, 9, 2}, {12, 8.5, 2}, {13, 7, 2}};
     struct line line;
     struct error error = {0};
-    assert_refused(line_fit(2, x, same, &line, &error), &error, "2 points");
-    assert_refused(line_fit(3, same, x, &line, &error), &error, "all 3 points lie at 2");
-    assert_refused(line_fit(3, x, hole, &line, &error), &error, "point 2");
-    assert_int_equal(line_fit(3, x, same, &line, &error), 0);
+    assert_int_equal(line_fit(5, points, 4, &line, &error), 0);
+    assert_int_equal(line.groups, 2);
+    /* deviations: x -.5 .5 -1 0 1, y .5 -.5 (5 2 -7)/6: xx 2.5, xy -2.5, yy .5 + 78/36, residual 1/6 of 2 left */
+    assert_near(line.slope, -1, 1e-14);
+    assert_near(line.intercept, (10 + 12 + 49.0 / 6) / 2, 1e-13);
+    assert_near(line.residual, 1.0 / 6, 1e-14);
+    assert_near(line.slope_error, sqrt(1.0 / 12 / 2.5), 1e-14);
+    assert_near(line.intercept_error, sqrt(1.0 / 12 * ((1.0 / 2 + 1.0 / 3) / 4 + 6.75 * 6.75 / 2.5)), 1e-14);
+    assert_near(line.r2, 1 - 1.0 / 6 / (0.5 + 78.0 / 36), 1e-14);
+    assert_refused(line_fit(3, points + 1, 4, &line, &error), &error, "3 points in groups");
+}
+
+static void line_without_two_places_is_refused(void **state) {
+    (void)state;
+    const struct line_point same[] = {{.1, 1, 0}, {.1, 2, 0}, {.1, 3, 0}}, flat[] = {{1, 2, 0}, {2, 2, 0}, {3, 2, 0}},
+                            hole[] = {{1, 1, 0}, {2, NAN, 0}, {3, 2, 0}};
+    struct line line;
+    struct error error = {0};
+    assert_refused(line_fit(2, flat, 1, &line, &error), &error, "2 points");
+    assert_refused(line_fit(0, flat, 1, &line, &error), &error, "0 points");
+    assert_refused(line_fit(3, same, 1, &line, &error), &error, "lie at one place");
+    assert_refused(line_fit(3, hole, 1, &line, &error), &error, "point 2");
+    assert_int_equal(line_fit(3, flat, 1, &line, &error), 0);
     assert_true(line.slope == 0 && line.intercept == 2 && isnan(line.r2));
 }
 
@@ -429,30 +448,31 @@ static void noise_widens_the_interval_of_a_crossover(void **state) {
 
 static void crossovers_of_a_power_law_give_it_back(void **state) {
     (void)state;
-    double N[6], tokens[6];
+    struct crossover_point points[6];
     for (int i = 0; i < 6; i++) {
-        N[i] = 1e7 * pow(3, i);
-        tokens[i] = 1.1e5 * pow(N[i], 1.65) / (6 * N[i]);
+        const double N = 1e7 * pow(3, i);
+        points[i] = (struct crossover_point){N, 1.1e5 * pow(N, 1.65) / (6 * N), 0};
     }
     struct crossover_law law;
     struct error error = {0};
-    assert_int_equal(crossover_fit(6, N, tokens, &law, &error), 0);
+    assert_int_equal(crossover_fit(6, points, 1, &law, &error), 0);
     assert_near(law.b, 1.65, 1e-12);
     assert_near(law.a / 1.1e5, 1, 1e-10);
     assert_near(law.b_error, 0, 1e-6);
     for (int i = 0; i < 6; i++)
-        tokens[i] *= exp(0.1 * random_normal(9, 0, i));
-    assert_int_equal(crossover_fit(6, N, tokens, &law, &error), 0);
+        points[i].tokens *= exp(0.1 * random_normal(9, 0, i));
+    assert_int_equal(crossover_fit(6, points, 1, &law, &error), 0);
     assert_true(law.b_error > 0.005 && law.b_error < 0.1 && fabs(law.b - 1.65) < 3 * law.b_error);
     assert_near(law.a_error / law.a, law.b_error * 18.9, law.b_error * 4); /* ln N is 18.9 on average */
-    assert_refused(crossover_fit(2, N, tokens, &law, &error), &error, "2 points");
-    N[1] = N[2] = N[0];
-    assert_refused(crossover_fit(3, N, tokens, &law, &error), &error, "all 3 points");
+    assert_refused(crossover_fit(2, points, 1, &law, &error), &error, "2 points");
+    points[1].N = points[2].N = points[0].N;
+    assert_refused(crossover_fit(3, points, 1, &law, &error), &error, "one place");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_is_that_of_a_calculation_by_hand),
+        cmocka_unit_test(groups_have_one_slope_and_levels_of_their_own),
         cmocka_unit_test(line_without_two_places_is_refused),
         cmocka_unit_test(forest_learns_a_known_function),
         cmocka_unit_test(forest_finds_nothing_in_noise),
