@@ -56,9 +56,10 @@ static void standardise(size_t n, const double *values, double *scores) {
 
 int adaptation_features(size_t n, const double *gains, const double *deviations, double *features,
                         struct error *error) {
-    double *gain = malloc(2 * n * sizeof *gain + 1), *deviation = gain + n;
+    double *gain = malloc(2 * n * sizeof *gain + 1);
     if (!gain)
         return error_set(error, ERROR_FAILED, "no memory for the features of %zu languages", n);
+    double *deviation = gain + n;
     standardise(n, gains, gain);
     for (size_t t = 0; t < n; t++) {
         standardise(n, deviations + t * n, deviation);
@@ -107,9 +108,10 @@ static int learn_and_foretell(const struct forest_table *table, size_t n, double
 
 int adaptation_complete(size_t n, double *scores, enum transfer_state *states, const double *features, uint64_t seed,
                         struct completion *completion, struct error *error) {
-    double *x = malloc(n * n * (ADAPTATION_FEATURES + 1) * sizeof *x + 1), *y = x + n * n * ADAPTATION_FEATURES;
+    double *x = malloc(n * n * (ADAPTATION_FEATURES + 1) * sizeof *x + 1);
     if (!x)
         return error_set(error, ERROR_FAILED, "no memory for the scores of %zu languages", n);
+    double *y = x + n * n * ADAPTATION_FEATURES;
     struct forest_table table = {0, ADAPTATION_FEATURES, x, y};
     for (size_t i = 0; i < n * n; i++) {
         const double *row = features + i * ADAPTATION_FEATURES;

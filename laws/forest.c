@@ -17,9 +17,13 @@ struct node {
 };
 static const size_t LEAF = SIZE_MAX;
 
+struct tree {
+    struct node *nodes; /* the first is the root */
+};
+
 struct forest {
-    size_t trees, features;
-    struct node **nodes; /* [trees], each an array that begins with the root */
+    size_t count;
+    struct tree *trees;
 };
 
 /* What grows one tree. */
@@ -202,8 +206,8 @@ static void grow_trees(struct forest *forest, const struct forest_table *table, 
         struct grower grower;
         const bool good = grower_make(&grower, table, sorted) == 0;
 #pragma omp for schedule(dynamic)
-        for (size_t t = 0; t < forest->trees; t++)
-            forest->nodes[t] = good ? grow_tree(&grower, random_u64(seed, 0, t)) : NULL;
+        for (size_t t = 0; t < forest->count; t++)
+            forest->trees[t].nodes = good ? grow_tree(&grower, random_u64(seed, 0, t)) : NULL;
         grower_free(&grower);
     }
 }
@@ -225,45 +229,43 @@ struct forest *forest_grow(const struct forest_table *table, const struct forest
                            struct error *error) {
     if (check_table(table, error) != 0)
         return NULL;
-    struct forest *forest = malloc(sizeof *forest);
-    struct node **nodes = calloc(settings->trees, sizeof *nodes);
+    struct forest *forest = calloc(1, sizeof *forest);
     size_t *sorted = sort_rows(table);
-    bool good = forest && nodes && sorted;
+    if (forest)
+        forest->trees = calloc(settings->trees, sizeof *forest->trees);
+    bool good = forest && forest->trees && sorted;
     if (good) {
-        *forest = (struct forest){settings->trees, table->features, nodes};
+        forest->count = settings->trees;
         grow_trees(forest, table, sorted, settings->seed);
-        for (size_t t = 0; t < settings->trees; t++)
-            good = good && nodes[t];
+        for (size_t t = 0; t < forest->count; t++)
+            good = good && forest->trees[t].nodes;
     }
     free(sorted);
     if (good)
         return forest;
     error_set(error, ERROR_FAILED, "no memory for a forest of %zu trees", settings->trees);
-    for (size_t t = 0; nodes && t < settings->trees; t++)
-        free(nodes[t]);
-    free(nodes);
-    free(forest);
+    forest_free(forest);
     return NULL;
 }
 
 void forest_free(struct forest *forest) {
     if (!forest)
         return;
-    for (size_t t = 0; t < forest->trees; t++)
-        free(forest->nodes[t]);
-    free(forest->nodes);
+    for (size_t t = 0; t < forest->count; t++)
+        free(forest->trees[t].nodes);
+    free(forest->trees);
     free(forest);
 }
 
 double forest_predict(const struct forest *forest, const double *x) {
     double sum = 0;
-    for (size_t t = 0; t < forest->trees; t++) {
-        const struct node *nodes = forest->nodes[t], *node = nodes;
+    for (size_t t = 0; t < forest->count; t++) {
+        const struct node *nodes = forest->trees[t].nodes, *node = nodes;
         while (node->feature != LEAF)
             node = &nodes[node->left + !(x[node->feature] <= node->value)];
         sum += node->value;
     }
-    return sum / (double)forest->trees;
+    return sum / (double)forest->count;
 }
 
 /* Grows a forest on the rows outside a fold and foretells those inside. x [count, F] and y [count] are room. */

@@ -130,7 +130,7 @@ static int shuffle_pairs(const struct pairs *found, const double *values, uint64
 static int shuffle_languages(const struct pairs *found, const int *groups, uint64_t key, double *p) {
     const size_t n = found->n;
     const int threads = omp_get_max_threads();
-    size_t *grouped = malloc(n * sizeof *grouped), count = 0; /* languages that have a group */
+    size_t *grouped = calloc(n, sizeof *grouped), count = 0; /* languages that have a group */
     int *room = malloc((size_t)threads * n * sizeof *room);
     if (!grouped || !room) {
         free(grouped);

@@ -110,18 +110,18 @@ static int add_language(struct score_table *table, const struct csv *csv, size_t
 
 /* ---- the matrix ---- */
 
-/* The first line: sources[column]. */
-static int read_sources(struct score_table *table, struct csv *csv, size_t *sources, size_t *count,
-                        struct error *error) {
+/* The first line. Its sources become the first languages of the table, in their order. */
+static int read_sources(struct score_table *table, struct csv *csv, size_t *count, struct error *error) {
     if (!csv_next_line(csv))
         return error_set(error, ERROR_INPUT, "%s: empty; a matrix begins with a line of its source languages",
                          csv->path);
     if (csv_next_cell(csv, error) != 0)
         return -1;
     for (*count = 0; !csv->ended; ++*count) {
-        if (csv_next_cell(csv, error) != 0 || add_language(table, csv, &sources[*count], error) != 0)
+        size_t source = 0;
+        if (csv_next_cell(csv, error) != 0 || add_language(table, csv, &source, error) != 0)
             return -1;
-        if (sources[*count] < *count)
+        if (source < *count)
             return csv_fault(csv, error, "source '%s' stands here again", csv->cell);
     }
     if (*count == 0)
@@ -148,37 +148,35 @@ static int read_score(struct score_table *table, const struct csv *csv, double *
 }
 
 /* A line behind the first into scores, whose rows are LANGUAGES_MAX long. */
-static int read_target(struct score_table *table, struct csv *csv, const size_t *sources, size_t source_count,
-                       bool *read, struct error *error) {
-    size_t target;
+static int read_target(struct score_table *table, struct csv *csv, size_t source_count, bool *read,
+                       struct error *error) {
+    size_t target = 0;
     if (csv_next_cell(csv, error) != 0 || add_language(table, csv, &target, error) != 0)
         return -1;
     if (read[target])
         return csv_fault(csv, error, "target '%s' stands here again", csv->cell);
     read[target] = true;
-    size_t cells = 0;
-    for (; !csv->ended; cells++) {
+    size_t source = 0;
+    for (; !csv->ended; source++) {
         if (csv_next_cell(csv, error) != 0)
             return -1;
-        if (cells == source_count)
-            break;
-        if (sources[cells] != target &&
-            read_score(table, csv, &table->scores[target * LANGUAGES_MAX + sources[cells]], error) != 0)
+        if (source == source_count)
+            return csv_fault(csv, error, "more cells than the %zu sources of the first line", source_count);
+        if (source != target && read_score(table, csv, &table->scores[target * LANGUAGES_MAX + source], error) != 0)
             return -1;
     }
-    if (cells != source_count || !csv->ended)
-        return csv_fault(csv, error, "%s cells than the %zu sources of the first line",
-                         cells < source_count ? "fewer" : "more", source_count);
+    if (source < source_count)
+        return csv_fault(csv, error, "fewer cells than the %zu sources of the first line", source_count);
     return 0;
 }
 
 static int read_matrix(struct score_table *table, struct csv *csv, struct error *error) {
-    size_t sources[LANGUAGES_MAX], source_count;
+    size_t source_count;
     bool read[LANGUAGES_MAX] = {false};
-    if (read_sources(table, csv, sources, &source_count, error) != 0)
+    if (read_sources(table, csv, &source_count, error) != 0)
         return -1;
     while (csv_next_line(csv))
-        if (read_target(table, csv, sources, source_count, read, error) != 0)
+        if (read_target(table, csv, source_count, read, error) != 0)
             return -1;
     for (size_t t = 0; t < table->count; t++) /* rows closer together: n instead of LANGUAGES_MAX */
         memmove(table->scores + t * table->count, table->scores + t * LANGUAGES_MAX,
@@ -276,6 +274,7 @@ static int read_columns(struct csv *csv, size_t *places, struct error *error) {
                 places[c] = column;
             }
     }
+    csv->column = 1;
     for (int c = 0; c < COLUMNS; c++)
         if (!found[c])
             return csv_fault(csv, error, "no column '%s'; the first line is language,family,script", column_names[c]);
@@ -292,6 +291,7 @@ static int read_language(struct csv *csv, const size_t *places, const struct sco
             if (places[c] == column)
                 memcpy(cells[c], csv->cell, CELL_SIZE);
     }
+    csv->column = 1; /* what is wrong below is wrong with the line */
     const size_t number = find_language(table, cells[LANGUAGE]);
     if (number == table->count)
         return 0;
@@ -315,7 +315,7 @@ static void number_groups(size_t count, char names[][CELL_SIZE], int *groups) {
 
 static int read_groups(struct language_groups *groups, const struct score_table *table, struct csv *csv,
                        struct group_names *names, struct error *error) {
-    size_t places[COLUMNS];
+    size_t places[COLUMNS] = {0};
     if (read_columns(csv, places, error) != 0)
         return -1;
     while (csv_next_line(csv))
