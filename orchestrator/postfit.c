@@ -74,7 +74,8 @@ static int fit_laws(const struct study *study, struct study_data *data, FILE *no
 
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
     data->transfer_count = data->adaptation_count = data->crossover_count = data->law_count = 0;
-    if (fit_laws(study, data, notes, error) != 0 || postfit_scores(study, data, notes, error) != 0)
+    if (postfit_scores(study, data, notes, error) != 0 || fit_laws(study, data, notes, error) != 0 ||
+        postfit_score_lines(study, data, notes, error) != 0)
         return -1;
     return postfit_finetune(study, data, notes, error);
 }

@@ -184,8 +184,15 @@ int postfit_scores(const struct study *study, struct study_data *data, FILE *not
             result = score_direction(study, data, run, &direction, notes, error);
         }
     }
-    if (result == 0)
-        result = line_against_size(data, notes, error);
+    free(room);
+    return result;
+}
+
+int postfit_score_lines(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
+    double *room = malloc((4 * data->loss_count + 1) * sizeof *room);
+    if (!room)
+        return error_set(error, ERROR_FAILED, "no memory for the lines of the transfer scores");
+    int result = line_against_size(data, notes, error);
     if (result == 0)
         result = line_against_tokens(study, data, room, notes, error);
     free(room);

@@ -9,10 +9,12 @@
 #include <stdio.h>
 
 /* A bilingual transfer score for both directions of every finished bilingual run whose target has a finished
- * monolingual run of the same size, into data->transfer; and lines through them, behind data->laws: "bts-against-N"
- * through the pairs that are measured at several sizes, "bts-against-D" through the scores at many reference tokens, of
- * the size that has most scores. */
+ * monolingual run of the same size, into data->transfer. */
 int postfit_scores(const struct study *study, struct study_data *data, FILE *notes, struct error *error);
+
+/* Lines through these scores, behind data->laws: "bts-against-N" through the pairs that are measured at several sizes,
+ * "bts-against-D" through the scores at many reference tokens, of the size that has most scores. */
+int postfit_score_lines(const struct study *study, struct study_data *data, FILE *notes, struct error *error);
 
 /* What finished runs of the kind "finetune" say; their one language is the source. An evaluation at 0 tokens is that of
  * the multilingual model that the run began with, without which there are no scores. Into data->adaptation: the
