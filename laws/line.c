@@ -3,10 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The points of a group: how many, and the means of x and y. */
+/* The points of a group: how many, the means of x and y, and the sum of (x - mean) * residual. */
 struct group {
     size_t points;
-    double x, y;
+    double x, y, pull;
 };
 
 static size_t find_means(size_t count, const struct line_point *points, size_t groups, struct group *means) {
@@ -25,6 +25,27 @@ static size_t find_means(size_t count, const struct line_point *points, size_t g
         group->y /= (double)group->points;
     }
     return used;
+}
+
+/* Standard errors of points that are independent, and of groups that are (Liang and Zeger 1986): the larger ones. */
+static void find_errors(const struct group *means, size_t groups, double xx, struct line *line) {
+    const double used = (double)line->groups, variance = line->residual / ((double)line->points - used - 1);
+    double x_mean = 0, share = 0, pulls = 0, levels = 0;
+    for (const struct group *group = means; group < means + groups; group++) {
+        if (group->points == 0)
+            continue;
+        const double level = group->y - line->slope * group->x - line->intercept;
+        x_mean += group->x / used;
+        share += 1 / (double)group->points;
+        pulls += group->pull * group->pull;
+        levels += level * level;
+    }
+    line->slope_error = sqrt(variance / xx);
+    line->intercept_error = sqrt(variance * (share / (used * used) + x_mean * x_mean / xx));
+    if (line->groups == 1)
+        return;
+    line->slope_error = fmax(line->slope_error, sqrt(used / (used - 1) * pulls) / xx);
+    line->intercept_error = fmax(line->intercept_error, sqrt(levels / (used * (used - 1))));
 }
 
 /* Deviations from the means of the groups give the slope; the levels follow. */
@@ -48,21 +69,15 @@ static int fit_within(size_t count, const struct line_point *points, size_t grou
                          line->groups > 1 ? " of each group" : "");
     line->slope = xy / xx;
     for (size_t i = 0; i < count; i++) {
-        const struct group *group = &means[points[i].group];
+        struct group *group = &means[points[i].group];
         const double rest = points[i].y - group->y - line->slope * (points[i].x - group->x);
         line->residual += rest * rest;
+        group->pull += (points[i].x - group->x) * rest;
     }
-    double x_mean = 0, share = 0;
-    for (const struct group *group = means; group < means + groups; group++) {
-        if (group->points == 0)
-            continue;
-        line->intercept += (group->y - line->slope * group->x) / (double)line->groups;
-        x_mean += group->x / (double)line->groups;
-        share += 1 / (double)group->points;
-    }
-    const double variance = line->residual / (double)(count - line->groups - 1);
-    line->slope_error = sqrt(variance / xx);
-    line->intercept_error = sqrt(variance * (share / (double)(line->groups * line->groups) + x_mean * x_mean / xx));
+    for (const struct group *group = means; group < means + groups; group++)
+        if (group->points > 0)
+            line->intercept += (group->y - line->slope * group->x) / (double)line->groups;
+    find_errors(means, groups, xx, line);
     line->r2 = yy > 0 ? 1 - line->residual / yy : NAN;
     return 0;
 }

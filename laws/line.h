@@ -17,7 +17,8 @@ struct line {
     size_t points, groups;
     double intercept; /* mean of the groups' levels */
     double slope;
-    double intercept_error, slope_error; /* standard errors, were the points independent of each other */
+    double intercept_error, slope_error; /* standard errors: points independent of each other, or, where that gives
+                                            more, groups independent of each other and points of a group not */
     double residual;                     /* sum of squares */
     double r2;                           /* within the groups; NaN when y does not vary there */
 };

@@ -51,9 +51,20 @@ static void groups_have_one_slope_and_levels_of_their_own(void **state) {
     assert_near(line.intercept, (10 + 12 + 49.0 / 6) / 2, 1e-13);
     assert_near(line.residual, 1.0 / 6, 1e-14);
     assert_near(line.slope_error, sqrt(1.0 / 12 / 2.5), 1e-14);
-    assert_near(line.intercept_error, sqrt(1.0 / 12 * ((1.0 / 2 + 1.0 / 3) / 4 + 6.75 * 6.75 / 2.5)), 1e-14);
+    assert_near(line.intercept_error, (12 + 49.0 / 6 - 10) / 2, 1e-13); /* two levels, far apart */
     assert_near(line.r2, 1 - 1.0 / 6 / (0.5 + 78.0 / 36), 1e-14);
     assert_refused(line_fit(3, points + 1, 4, &line, &error), &error, "3 points in groups");
+}
+
+static void groups_that_disagree_widen_the_error_of_the_slope(void **state) {
+    (void)state; /* slopes 1 and 3: residuals 1 0 -1 and -1 0 1 of slope 2, so the points alone would say sqrt(1 / 3) */
+    const struct line_point points[] = {{0, 0, 0}, {1, 1, 0}, {2, 2, 0}, {0, 0, 1}, {1, 3, 1}, {2, 6, 1}};
+    struct line line;
+    assert_int_equal(line_fit(6, points, 2, &line, NULL), 0);
+    assert_near(line.slope, 2, 1e-14);
+    assert_near(line.slope_error, 1, 1e-14);
+    assert_near(line.intercept, 0, 1e-14);
+    assert_near(line.intercept_error, 1, 1e-14); /* levels -1 and 1; the points alone would say sqrt(5 / 9) */
 }
 
 static void line_without_two_places_is_refused(void **state) {
@@ -473,6 +484,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_is_that_of_a_calculation_by_hand),
         cmocka_unit_test(groups_have_one_slope_and_levels_of_their_own),
+        cmocka_unit_test(groups_that_disagree_widen_the_error_of_the_slope),
         cmocka_unit_test(line_without_two_places_is_refused),
         cmocka_unit_test(forest_learns_a_known_function),
         cmocka_unit_test(forest_finds_nothing_in_noise),
