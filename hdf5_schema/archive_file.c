@@ -54,8 +54,6 @@ hid_t archive_text_type(size_t size) {
 
 hid_t archive_column_type(const struct column *column, bool file) {
     switch (column->type) {
-    case COLUMN_U8:
-        return H5Tcopy(file ? H5T_STD_U8LE : H5T_NATIVE_UINT8);
     case COLUMN_U32: /* signed also in memory: HDF5 would turn a negative number into 0 before it could be refused */
     case COLUMN_I32:
         return H5Tcopy(file ? H5T_STD_I32LE : H5T_NATIVE_INT32);

@@ -266,17 +266,24 @@ static int check_slices(const struct reader *reader, const struct run_slice *sli
 
 static int read_tables(const struct reader *reader, struct study_data *data) {
     void *mixtures = NULL, *slices = NULL, *parameters = NULL;
-    void *seen = NULL, *curves = NULL, *losses = NULL, *transfer = NULL, *laws = NULL;
+    void *seen = NULL, *curves = NULL, *losses = NULL;
+    void *transfer = NULL, *adaptation = NULL, *crossovers = NULL, *laws = NULL;
     size_t mixture_count, slice_count, parameter_count;
     const struct {
         enum table_number number;
         void **rows;
         size_t *count;
     } tables[] = {
-        {TABLE_SLICES, &slices, &slice_count},      {TABLE_MIXTURES, &mixtures, &mixture_count},
-        {TABLE_TOKENS, &seen, &data->seen_count},   {TABLE_CURVES, &curves, &data->curve_count},
-        {TABLE_LOSSES, &losses, &data->loss_count}, {TABLE_TRANSFER, &transfer, &data->transfer_count},
-        {TABLE_LAWS, &laws, &data->law_count},      {TABLE_LAW_PARAMETERS, &parameters, &parameter_count},
+        {TABLE_SLICES, &slices, &slice_count},
+        {TABLE_MIXTURES, &mixtures, &mixture_count},
+        {TABLE_TOKENS, &seen, &data->seen_count},
+        {TABLE_CURVES, &curves, &data->curve_count},
+        {TABLE_LOSSES, &losses, &data->loss_count},
+        {TABLE_TRANSFER, &transfer, &data->transfer_count},
+        {TABLE_ADAPTATION, &adaptation, &data->adaptation_count},
+        {TABLE_CROSSOVERS, &crossovers, &data->crossover_count},
+        {TABLE_LAWS, &laws, &data->law_count},
+        {TABLE_LAW_PARAMETERS, &parameters, &parameter_count},
     };
     int result = read_runs(reader, data);
     for (size_t i = 0; result == 0 && i < sizeof tables / sizeof *tables; i++)
@@ -285,6 +292,8 @@ static int read_tables(const struct reader *reader, struct study_data *data) {
     data->curves = curves;
     data->losses = losses;
     data->transfer = transfer;
+    data->adaptation = adaptation;
+    data->crossovers = crossovers;
     data->laws = laws;
     if (result == 0)
         result = deal_mixtures(reader, mixtures, mixture_count, data);

@@ -238,6 +238,8 @@ static int write_tables(const struct writer *writer, const struct study_data *da
         [TABLE_CURVES] = {data->curves, data->curve_count},
         [TABLE_LOSSES] = {data->losses, data->loss_count},
         [TABLE_TRANSFER] = {data->transfer, data->transfer_count},
+        [TABLE_ADAPTATION] = {data->adaptation, data->adaptation_count},
+        [TABLE_CROSSOVERS] = {data->crossovers, data->crossover_count},
         [TABLE_LAWS] = {data->laws, data->law_count},
         [TABLE_LAW_PARAMETERS] = {parameters, parameter_count},
     };

@@ -6,7 +6,6 @@
 /* The type of a column is that of the field, so that the two cannot disagree. */
 #define COLUMN_TYPE(value)                                                                                             \
     _Generic((value),                                                                                                  \
-        uint8_t: COLUMN_U8,                                                                                            \
         uint32_t: COLUMN_U32,                                                                                          \
         int32_t: COLUMN_I32,                                                                                           \
         uint64_t: COLUMN_U64,                                                                                          \
@@ -117,16 +116,40 @@ static const struct column transfer_columns[] = {
     TRANSFER(source, NULL, "source language"),
     TRANSFER(target, NULL, "target language"),
     TRANSFER(d, "tokens", "reference tokens of the monolingual run"),
-    TRANSFER(reference_loss, "nats/token", "loss of the monolingual run at d"),
-    TRANSFER(sigma, "tokens", "total tokens at which the bilingual run reaches that loss; for a bound the last it saw"),
+    TRANSFER(reference_loss, "nats/token", "loss of the monolingual run at d; NaN: predicted"),
+    TRANSFER(sigma, "tokens",
+             "total tokens at which the bilingual run reaches that loss; for a bound the last it saw; NaN: predicted"),
     TRANSFER(bts, "1", "bilingual transfer score, -(sigma - 2 d) / d"),
-    TRANSFER(bound, NULL, "1: the loss was never reached and bts is an upper bound"),
+    TRANSFER(state, NULL,
+             "measured; bound: the loss was never reached and bts is an upper bound; predicted: by a random forest, "
+             "from finetuned runs"),
+};
+
+static const struct column adaptation_columns[] = {
+#define ADAPTATION(field, units, long_name) COLUMN(struct adaptation_record, field, units, long_name)
+    ADAPTATION(size, NULL, "name of the model size"),
+    ADAPTATION(source, NULL, "language that the run was finetuned on"),
+    ADAPTATION(target, NULL, "language of the test set"),
+    ADAPTATION(d_max, "tokens", "tokens of finetuning that the score covers"),
+    ADAPTATION(fas, "nats/token", "finetuning adaptation score, the mean gain over these tokens"),
+    ADAPTATION(deviation, "nats/token", "loss at their end minus loss before finetuning"),
+};
+
+static const struct column crossover_columns[] = {
+#define CROSSOVER(field, units, long_name) COLUMN(struct crossover_record, field, units, long_name)
+    CROSSOVER(size, NULL, "name of the model size"),
+    CROSSOVER(language, NULL, "language of both runs and of the test set"),
+    CROSSOVER(parameters, "1", "parameters N of the model, embedding included"),
+    CROSSOVER(tokens, "tokens", "where the run from scratch passes below the finetuned run; NaN: not measured"),
+    CROSSOVER(low, "tokens", "lower end of its interval"),
+    CROSSOVER(high, "tokens", "upper end of its interval; infinite: none is known"),
+    CROSSOVER(state, NULL, "measured; later: not before low; earlier: before high"),
 };
 
 static const struct column law_columns[] = {
 #define LAW(field, units, long_name) COLUMN(struct law_record, field, units, long_name)
     LAW(law, NULL, "name of the law"),
-    LAW(language, NULL, "target language"),
+    LAW(language, NULL, "target language; all: every language or pair together"),
     LAW(loss, NULL, "column of /losses that was fitted"),
     LAW(points, "1", "points of the fit"),
     LAW(objective, "1", "value of the objective at its minimum"),
@@ -162,6 +185,10 @@ const struct table schema_tables[TABLE_COUNT] = {
                            "Losses on held-out text, by run, step, language and set; one row an evaluation."),
     [TABLE_TRANSFER] = TABLE("transfer", 3, struct transfer_record, transfer_columns,
                              "Bilingual transfer scores; one row a size and ordered pair."),
+    [TABLE_ADAPTATION] = TABLE("adaptation", 3, struct adaptation_record, adaptation_columns,
+                               "Finetuning adaptation scores; one row a size, source and target."),
+    [TABLE_CROSSOVERS] = TABLE("crossovers", 2, struct crossover_record, crossover_columns,
+                               "Pretrain or finetune: one row a size and language that has both runs."),
     [TABLE_LAWS] = TABLE("laws", 3, struct law_record, law_columns, "Fitted scaling laws; one row a fit."),
     [TABLE_LAW_PARAMETERS] = TABLE("law_parameters", 2, struct law_parameter_row, law_parameter_columns,
                                    "Parameters of the fitted laws; one row a parameter."),
@@ -199,12 +226,10 @@ uint8_t *schema_encode(const struct table *table, const void *row, uint8_t *byte
             uint64_t value;
             memcpy(&value, field, sizeof value);
             schema_put(bytes, value, sizeof value);
-        } else if (column->size == 4) {
+        } else {
             uint32_t value;
             memcpy(&value, field, sizeof value);
             schema_put(bytes, value, sizeof value);
-        } else {
-            *bytes = *field;
         }
         bytes += column->size;
     }
@@ -219,11 +244,9 @@ const uint8_t *schema_decode(const struct table *table, const uint8_t *bytes, vo
         } else if (column->size == 8) {
             const uint64_t value = schema_get(bytes, sizeof value);
             memcpy(field, &value, sizeof value);
-        } else if (column->size == 4) {
+        } else {
             const uint32_t value = (uint32_t)schema_get(bytes, sizeof value);
             memcpy(field, &value, sizeof value);
-        } else {
-            *field = *bytes;
         }
         bytes += column->size;
     }
@@ -248,9 +271,6 @@ const struct column *schema_impossible(const struct table *table, const void *ro
 
 static void write_type(FILE *file, const struct column *column) {
     switch (column->type) {
-    case COLUMN_U8:
-        fputs("integer, 8 bit", file);
-        break;
     case COLUMN_U32:
     case COLUMN_I32:
         fputs("integer, 32 bit", file);

@@ -1,7 +1,7 @@
 /* The tables of a study, one row of schema.c a column. These rows drive what the journal stores of a struct, the
  * datasets of the archive with their types and attributes, the check of both, and the reference in docs/archive.md: a
- * new column is one new line. A change of a line changes both formats: raise ARCHIVE_SCHEMA_VERSION and
- * JOURNAL_VERSION. */
+ * new column is one new line. A change of a line changes the formats that hold its table: raise ARCHIVE_SCHEMA_VERSION,
+ * and for a table that the journal holds JOURNAL_VERSION. */
 #ifndef SWEEP_HDF5_SCHEMA_SCHEMA_H
 #define SWEEP_HDF5_SCHEMA_SCHEMA_H
 
@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 enum column_type {
-    COLUMN_U8,
     COLUMN_U32, /* at most 2^31 - 1, R's largest integer */
     COLUMN_I32,
     COLUMN_U64, /* at most 2^53, up to which doubles hold every integer */
@@ -50,6 +49,8 @@ enum table_number {
     TABLE_CURVES,         /* struct curve_point */
     TABLE_LOSSES,         /* struct loss_point */
     TABLE_TRANSFER,       /* struct transfer_record */
+    TABLE_ADAPTATION,     /* struct adaptation_record */
+    TABLE_CROSSOVERS,     /* struct crossover_record */
     TABLE_LAWS,           /* struct law_record */
     TABLE_LAW_PARAMETERS, /* struct law_parameter_row */
     TABLE_COUNT

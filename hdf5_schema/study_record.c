@@ -21,6 +21,8 @@ void study_data_free(struct study_data *data) {
     free(data->losses);
     free(data->seen);
     free(data->transfer);
+    free(data->adaptation);
+    free(data->crossovers);
     free(data->laws);
     *data = (struct study_data){0};
 }
@@ -146,12 +148,25 @@ static int check_seen(const struct study_data *data, const char *where, struct e
     return 0;
 }
 
+static bool is_one_of(const char *state, const char *first, const char *second, const char *third) {
+    return strcmp(state, first) == 0 || strcmp(state, second) == 0 || strcmp(state, third) == 0;
+}
+
 static int check_results(const struct study_data *data, const char *where, struct error *error) {
     for (size_t i = 0; i < data->transfer_count; i++) {
         if (check_row(TABLE_TRANSFER, &data->transfer[i], i, where, error) != 0)
             return -1;
-        if (data->transfer[i].bound > 1)
-            return impossible(error, where, "transfer", i, "bound is neither 0 nor 1");
+        if (!is_one_of(data->transfer[i].state, "measured", "bound", "predicted"))
+            return impossible(error, where, "transfer", i, "the state is unknown");
+    }
+    for (size_t i = 0; i < data->adaptation_count; i++)
+        if (check_row(TABLE_ADAPTATION, &data->adaptation[i], i, where, error) != 0)
+            return -1;
+    for (size_t i = 0; i < data->crossover_count; i++) {
+        if (check_row(TABLE_CROSSOVERS, &data->crossovers[i], i, where, error) != 0)
+            return -1;
+        if (!is_one_of(data->crossovers[i].state, "measured", "later", "earlier"))
+            return impossible(error, where, "crossovers", i, "the state is unknown");
     }
     for (size_t i = 0; i < data->law_count; i++) {
         const struct law_record *law = &data->laws[i];

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAUSE_SIZE = 256 };
+enum { CAUSE_SIZE = 256, RESULT_STATE_SIZE = 16 };
 
 enum run_status { RUN_WAITING = 0, RUN_RUNNING = 1, RUN_DONE = 2, RUN_FAILED = 3 };
 
@@ -56,7 +56,7 @@ struct run_outcome {
     char cause[CAUSE_SIZE]; /* why it failed, "" otherwise */
 };
 
-/* One bilingual transfer score, BTS(source -> target). */
+/* One bilingual transfer score, BTS(source -> target). A predicted one has neither reference_loss nor sigma (NaN). */
 struct transfer_record {
     char source[LANGUAGE_CODE_SIZE], target[LANGUAGE_CODE_SIZE];
     char size[32];
@@ -64,7 +64,25 @@ struct transfer_record {
     double reference_loss; /* its loss there */
     double sigma;          /* total tokens at which the bilingual run reaches that loss; the last it saw for a bound */
     double bts;
-    uint8_t bound; /* 1: never reached, bts is an upper bound */
+    char state[RESULT_STATE_SIZE]; /* "measured", "bound" (never reached, bts is an upper bound) or "predicted" */
+};
+
+/* One finetuning adaptation score, FAS(source -> target). */
+struct adaptation_record {
+    char source[LANGUAGE_CODE_SIZE], target[LANGUAGE_CODE_SIZE];
+    char size[32];
+    double d_max;     /* tokens of finetuning */
+    double fas;       /* nats per token */
+    double deviation; /* loss at d_max minus loss before finetuning */
+};
+
+/* Where the run of a language from scratch passes below its finetuned run. */
+struct crossover_record {
+    char size[32];
+    char language[LANGUAGE_CODE_SIZE];
+    uint64_t parameters;
+    double tokens, low, high;      /* NaN unless measured; its interval */
+    char state[RESULT_STATE_SIZE]; /* "measured", "later" or "earlier" */
 };
 
 /* One fitted law. */
@@ -74,7 +92,7 @@ struct law_parameter {
 };
 struct law_record {
     char law[24];                      /* "chinchilla" */
-    char language[LANGUAGE_CODE_SIZE]; /* target */
+    char language[LANGUAGE_CODE_SIZE]; /* target; "all" */
     char loss[24];                     /* which loss was fitted: "cross_entropy" */
     uint32_t points;
     double objective, r2;
@@ -85,13 +103,16 @@ struct law_record {
 /* Everything. Arrays grow with realloc; study_data_free frees them and every text. */
 struct study_data {
     struct study_record study;
-    size_t run_count, curve_count, loss_count, seen_count, transfer_count, law_count;
+    size_t run_count, curve_count, loss_count, seen_count;
+    size_t transfer_count, adaptation_count, crossover_count, law_count;
     struct run_record *runs;          /* by run */
     struct run_outcome *outcomes;     /* [run_count], by run */
     struct curve_point *curves;       /* by run, then step */
     struct loss_point *losses;        /* by run, step, language, set */
     struct language_tokens *seen;     /* by run, language: what finished runs saw */
-    struct transfer_record *transfer; /* these two are not in the journal: they are worked out from the rest */
+    struct transfer_record *transfer; /* these four are not in the journal: they are worked out from the rest */
+    struct adaptation_record *adaptation;
+    struct crossover_record *crossovers;
     struct law_record *laws;
 };
 

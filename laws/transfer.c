@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-/* Refuses curves that the functions below are not defined for; name says which one it is. */
-static int curve_check(const struct loss_curve *curve, const char *name, struct error *error) {
+int transfer_check_curve(const struct loss_curve *curve, const char *name, struct error *error) {
     if (curve->count == 0)
         return error_set(error, ERROR_INPUT, "%s curve: no evaluations", name);
     for (size_t i = 0; i < curve->count; i++) {
@@ -51,7 +50,8 @@ bool curve_first_reach(const struct loss_curve *curve, double loss, double *toke
 
 int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
                  struct transfer_score *score, struct error *error) {
-    if (curve_check(monolingual, "monolingual", error) || curve_check(bilingual, "bilingual", error) ||
+    if (transfer_check_curve(monolingual, "monolingual", error) ||
+        transfer_check_curve(bilingual, "bilingual", error) ||
         curve_loss_at(monolingual, d, &score->reference_loss, error))
         return -1;
     score->bound = !curve_first_reach(bilingual, score->reference_loss, &score->sigma);

@@ -24,6 +24,10 @@ struct transfer_score {
     bool bound; /* never reached: the true score is below bts */
 };
 
+/* Fails for a curve that is empty, or has tokens that do not ascend from above 0 or losses that are not finite. name
+ * says in the error which one it is: "monolingual". */
+int transfer_check_curve(const struct loss_curve *curve, const char *name, struct error *error);
+
 /* Loss at d by linear interpolation against ln tokens. Fails when d lies outside the curve. */
 int curve_loss_at(const struct loss_curve *curve, double d, double *loss, struct error *error);
 
@@ -31,8 +35,7 @@ int curve_loss_at(const struct loss_curve *curve, double d, double *loss, struct
  * there at its first evaluation counts from that one. false: never. */
 bool curve_first_reach(const struct loss_curve *curve, double loss, double *tokens);
 
-/* Fails when the monolingual curve does not hold d, a curve is empty, or has tokens that do not ascend or losses that
- * are not finite. */
+/* Fails when the monolingual curve does not hold d, or for a curve that transfer_check_curve refuses. */
 int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
                  struct transfer_score *score, struct error *error);
 

@@ -50,7 +50,7 @@ static json_t *loss_row(const struct study_data *data, size_t i) {
 static json_t *transfer_row(const struct study_data *data, size_t i) {
     const struct transfer_record *score = &data->transfer[i];
     return json_pack("{s:s, s:s, s:o, s:o, s:s}", "source", score->source, "target", score->target, "d",
-                     number(score->d), "bts", number(score->bts), "state", score->bound ? "bound" : "measured");
+                     number(score->d), "bts", number(score->bts), "state", score->state);
 }
 
 static const struct export_table {

@@ -1,7 +1,8 @@
 #include "orchestrator/postfit.h"
 
 #include "laws/chinchilla.h"
-#include "laws/transfer.h"
+#include "orchestrator/postfit_curves.h"
+#include "orchestrator/postfit_transfer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,105 +11,7 @@
 static const char *const LOSS_NAME = "cross_entropy";
 static const double HUBER_DELTA = 1e-3;
 
-static bool same_language(const char *a, const char *b) {
-    return strncmp(a, b, LANGUAGE_CODE_SIZE) == 0;
-}
-
-/* ---- transfer scores ---- */
-
-/* Where the losses of a run begin; they stand by run. */
-static size_t first_loss(const struct study_data *data, uint32_t run) {
-    size_t low = 0, high = data->loss_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (data->losses[middle].run < run)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The cross entropies of a run on the test set of a language, as two arrays inside room [2 * loss_count]. */
-static struct loss_curve curve_of(const struct study_data *data, uint32_t run, const char *language, double *room) {
-    double *tokens = room, *losses = room + data->loss_count;
-    size_t count = 0;
-    for (size_t i = first_loss(data, run); i < data->loss_count && data->losses[i].run == run; i++) {
-        const struct loss_point *point = &data->losses[i];
-        if (same_language(point->language, language)) {
-            tokens[count] = (double)point->tokens;
-            losses[count++] = point->cross_entropy;
-        }
-    }
-    return (struct loss_curve){count, tokens, losses};
-}
-
-/* The finished monolingual run of a language at a size; NULL: there is none. */
-static const struct run_record *monolingual_run(const struct study_data *data, const char *language, const char *size) {
-    for (size_t r = 0; r < data->run_count; r++) {
-        const struct run_record *run = &data->runs[r];
-        if (strcmp(run->kind, "monolingual") == 0 && strcmp(run->size, size) == 0 &&
-            same_language(run->languages[0].language, language) && data->outcomes[r].status == RUN_DONE)
-            return run;
-    }
-    return NULL;
-}
-
-static int score_direction(const struct study *study, struct study_data *data, const struct run_record *run, int target,
-                           double *room, FILE *notes, struct error *error) {
-    const char *code = run->languages[target].language, *source = run->languages[1 - target].language;
-    const struct run_record *alone = monolingual_run(data, code, run->size);
-    if (!alone) {
-        fprintf(notes, "transfer %s -> %s at %s: no finished monolingual run of %s\n", source, code, run->size, code);
-        return 0;
-    }
-    const struct loss_curve monolingual = curve_of(data, alone->run, code, room);
-    const struct loss_curve bilingual = curve_of(data, run->run, code, room + 2 * data->loss_count);
-    struct transfer_score score;
-    struct error reason = {0};
-    if (transfer_bts(&monolingual, &bilingual, study->reference_tokens, &score, &reason) != 0) {
-        fprintf(notes, "transfer %s -> %s at %s: %s\n", source, code, run->size, reason.message);
-        return 0;
-    }
-    struct transfer_record *larger = realloc(data->transfer, (data->transfer_count + 1) * sizeof *larger);
-    if (!larger)
-        return error_set(error, ERROR_FAILED, "no memory for the transfer scores");
-    data->transfer = larger;
-    struct transfer_record *record = &larger[data->transfer_count++];
-    *record = (struct transfer_record){.d = study->reference_tokens,
-                                       .reference_loss = score.reference_loss,
-                                       .sigma = score.sigma,
-                                       .bts = score.bts,
-                                       .bound = score.bound};
-    memcpy(record->source, source, LANGUAGE_CODE_SIZE);
-    memcpy(record->target, code, LANGUAGE_CODE_SIZE);
-    memcpy(record->size, run->size, sizeof record->size);
-    return 0;
-}
-
-static int score_transfer(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
-    double *room = malloc((4 * data->loss_count + 1) * sizeof *room);
-    if (!room)
-        return error_set(error, ERROR_FAILED, "no memory for the transfer scores");
-    int result = 0;
-    for (size_t r = 0; r < data->run_count && result == 0; r++) {
-        const struct run_record *run = &data->runs[r];
-        if (strcmp(run->kind, "bilingual") != 0 || data->outcomes[r].status != RUN_DONE)
-            continue;
-        for (int target = 0; target < 2 && result == 0; target++)
-            result = score_direction(study, data, run, target, room, notes, error);
-    }
-    free(room);
-    return result;
-}
-
 /* ---- Chinchilla ---- */
-
-/* Points of the constant part of the learning rate: before the warm-up ended the loss follows the optimizer, in the
- * decay it falls for another reason than data. */
-static bool in_constant_part(const struct study *study, const struct run_record *run, uint32_t step) {
-    return step > study->warmup_steps && (double)step <= (1 - study->decay_fraction) * (double)run->steps;
-}
 
 static int fit_language(const struct study *study, struct study_data *data, const char *language, double *room,
                         FILE *notes, struct error *error) {
@@ -118,7 +21,7 @@ static int fit_language(const struct study *study, struct study_data *data, cons
         const struct loss_point *point = &data->losses[i];
         const struct run_record *run = &data->runs[point->run];
         if (strcmp(run->kind, "monolingual") != 0 || data->outcomes[point->run].status != RUN_DONE ||
-            !same_language(point->language, language) || !in_constant_part(study, run, point->step))
+            !postfit_same_language(point->language, language) || !postfit_in_constant_part(study, run, point->step))
             continue;
         N[table.count] = (double)run->parameters;
         D[table.count] = (double)point->tokens;
@@ -170,76 +73,40 @@ static int fit_laws(const struct study *study, struct study_data *data, FILE *no
 }
 
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
-    data->transfer_count = data->law_count = 0;
-    if (score_transfer(study, data, notes, error) != 0)
+    data->transfer_count = data->adaptation_count = data->crossover_count = data->law_count = 0;
+    if (postfit_scores(study, data, notes, error) != 0 || fit_laws(study, data, notes, error) != 0 ||
+        postfit_score_lines(study, data, notes, error) != 0)
         return -1;
-    return fit_laws(study, data, notes, error);
+    return postfit_finetune(study, data, notes, error);
 }
 
 /* ---- print ---- */
 
-static const struct transfer_record *find_score(const struct study_data *data, const char *source, const char *target,
-                                                const char *size) {
-    for (size_t i = 0; i < data->transfer_count; i++) {
-        const struct transfer_record *record = &data->transfer[i];
-        if (same_language(record->source, source) && same_language(record->target, target) &&
-            strcmp(record->size, size) == 0)
-            return record;
+static void print_chinchilla(const struct law_record *law, bool first, FILE *out) {
+    if (first) {
+        fprintf(out, "\nChinchilla fits, L = E + A/N^alpha + B/D^beta (%s, nats per token; ? = not determined)\n  ",
+                LOSS_NAME);
+        fprintf(out, "%4s", "");
+        for (uint32_t p = 0; p < law->parameter_count; p++)
+            fprintf(out, "%11s", law->parameters[p].name);
+        fprintf(out, "%9s%9s\n", "R2", "points");
     }
-    return NULL;
-}
-
-static bool has_scores(const struct study_data *data, const char *size) {
-    for (size_t i = 0; i < data->transfer_count; i++)
-        if (strcmp(data->transfer[i].size, size) == 0)
-            return true;
-    return false;
-}
-
-static void print_matrix(const struct study *study, const struct study_data *data, const char *size, FILE *out) {
-    fprintf(out, "\nBilingual transfer scores at %s, d = %.4g tokens (rows: target, columns: source)\n      ", size,
-            study->reference_tokens);
-    for (uint32_t s = 0; s < study->language_count; s++)
-        fprintf(out, "%8s", study->languages[s]);
-    fputc('\n', out);
-    for (uint32_t t = 0; t < study->language_count; t++) {
-        fprintf(out, "%6s", study->languages[t]);
-        for (uint32_t s = 0; s < study->language_count; s++) {
-            const struct transfer_record *record = find_score(data, study->languages[s], study->languages[t], size);
-            char cell[32] = "-";
-            if (record)
-                snprintf(cell, sizeof cell, "%s%+.2f", record->bound ? "<" : "", record->bts);
-            fprintf(out, "%8s", cell);
-        }
-        fputc('\n', out);
+    fprintf(out, "%6s", law->language);
+    for (uint32_t p = 0; p < law->parameter_count; p++) {
+        if (isnan(law->parameters[p].value))
+            fprintf(out, "%11s", "?");
+        else
+            fprintf(out, "%11.4g", law->parameters[p].value);
     }
+    fprintf(out, "%9.4f%9u\n", law->r2, law->points);
 }
 
 void postfit_print(const struct study *study, const struct study_data *data, FILE *out) {
-    for (uint32_t s = 0; s < study->size_count; s++)
-        if (has_scores(data, study->sizes[s].name))
-            print_matrix(study, data, study->sizes[s].name, out);
-    if (data->transfer_count > 0)
-        fprintf(out,
-                "0: neutral, > 0: the source helps, < 0: it hurts, <x: an upper bound, the loss was not reached\n");
-    if (data->law_count > 0)
-        fprintf(out, "\nChinchilla fits, L = E + A/N^alpha + B/D^beta (%s, nats per token; ? = not determined)\n  ",
-                LOSS_NAME);
-    for (size_t i = 0; i < data->law_count; i++) {
-        const struct law_record *law = &data->laws[i];
-        if (i == 0) {
-            fprintf(out, "%4s", "");
-            for (uint32_t p = 0; p < law->parameter_count; p++)
-                fprintf(out, "%11s", law->parameters[p].name);
-            fprintf(out, "%9s%9s\n", "R2", "points");
+    postfit_transfer_print(study, data, out);
+    bool first = true;
+    for (size_t i = 0; i < data->law_count; i++)
+        if (strcmp(data->laws[i].law, "chinchilla") == 0) {
+            print_chinchilla(&data->laws[i], first, out);
+            first = false;
         }
-        fprintf(out, "%6s", law->language);
-        for (uint32_t p = 0; p < law->parameter_count; p++) {
-            if (isnan(law->parameters[p].value))
-                fprintf(out, "%11s", "?");
-            else
-                fprintf(out, "%11.4g", law->parameters[p].value);
-        }
-        fprintf(out, "%9.4f%9u\n", law->r2, law->points);
-    }
 }

@@ -7,14 +7,12 @@
 
 #include <stdio.h>
 
-/* Replaces data->transfer and data->laws: a bilingual transfer score for both directions of every finished bilingual
- * run whose target has a finished monolingual run of the same size, and a Chinchilla fit for every language with
- * monolingual runs of at least three sizes. Both read the cross entropy on the test set. What could not be fitted, and
- * why, is written to notes, a line each. */
+/* Replaces the results in data: laws, transfer, adaptation and crossovers. A Chinchilla fit for every language with
+ * monolingual runs of at least three sizes, and what postfit_transfer.h says of transfer. All read the cross entropy on
+ * the test set. What could not be fitted, and why, is written to notes, a line each. */
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error);
 
-/* Prints the matrix of transfer scores (a table for each size; "<" marks a bound, "-" what was not measured) and the
- * fitted laws. */
+/* Prints the transfer scores, the crossovers, and the fitted laws. */
 void postfit_print(const struct study *study, const struct study_data *data, FILE *out);
 
 #endif

@@ -126,8 +126,14 @@ static struct study_data sample_study(void) {
 __attribute__((unused)) static void sample_results(struct study_data *data) {
     data->transfer_count = 2;
     data->transfer = sample_array(2, sizeof *data->transfer);
-    data->transfer[0] = (struct transfer_record){"fr", "en", "scale 0", 5e5, 6.5, 9e5, 0.2, 0};
-    data->transfer[1] = (struct transfer_record){"en", "fr", "scale 0", 5e5, 6.25, 1e6, 0.0, 1};
+    data->transfer[0] = (struct transfer_record){"fr", "en", "scale 0", 5e5, 6.5, 9e5, 0.2, "measured"};
+    data->transfer[1] = (struct transfer_record){"en", "fr", "scale 0", 5e5, 6.25, 1e6, 0.0, "bound"};
+    data->adaptation_count = 1;
+    data->adaptation = sample_array(1, sizeof *data->adaptation);
+    data->adaptation[0] = (struct adaptation_record){"fr", "en", "scale 0", 4e5, 0.5, -0.75};
+    data->crossover_count = 1;
+    data->crossovers = sample_array(1, sizeof *data->crossovers);
+    data->crossovers[0] = (struct crossover_record){"scale 0", "en", 123456, NAN, 8e5, INFINITY, "later"};
     data->law_count = 2;
     data->laws = sample_array(2, sizeof *data->laws);
     for (size_t i = 0; i < 2; i++)
@@ -167,6 +173,8 @@ static void assert_same_study(const struct study_data *a, const struct study_dat
     ASSERT_SAME_ARRAY(a->losses, b->losses, a->loss_count, b->loss_count);
     ASSERT_SAME_ARRAY(a->seen, b->seen, a->seen_count, b->seen_count);
     ASSERT_SAME_ARRAY(a->transfer, b->transfer, a->transfer_count, b->transfer_count);
+    ASSERT_SAME_ARRAY(a->adaptation, b->adaptation, a->adaptation_count, b->adaptation_count);
+    ASSERT_SAME_ARRAY(a->crossovers, b->crossovers, a->crossover_count, b->crossover_count);
     ASSERT_SAME_ARRAY(a->laws, b->laws, a->law_count, b->law_count);
 }
 

@@ -162,10 +162,16 @@ static void spoil(struct study_data *data, int which) {
         memset(data->runs[0].kind, 'm', sizeof data->runs[0].kind);
         break;
     case 10:
-        data->transfer[1].bound = 2;
+        data->transfer[1].state[0] = 'M';
         break;
     case 11:
         data->laws[1].parameter_count = 17;
+        break;
+    case 12:
+        data->crossovers[0].state[0] = '\0';
+        break;
+    case 13:
+        memset(data->adaptation[0].source, 's', LANGUAGE_CODE_SIZE);
         break;
     default:
         data->seen[1].run = 77;
@@ -174,7 +180,7 @@ static void spoil(struct study_data *data, int which) {
 
 static void impossible_studies_are_not_written(void **state) {
     const char *path = path_in(*state, "a.h5");
-    for (int which = 0; which <= 12; which++) {
+    for (int which = 0; which <= 14; which++) {
         struct study_data data = sample_study();
         struct error error = {0};
         sample_results(&data);

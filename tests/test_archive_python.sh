@@ -17,8 +17,8 @@ read_frame_and_scales() {
     /usr/bin/python3 - "$folder/a.h5" <<'PYTHON'
 import sys, h5py
 with h5py.File(sys.argv[1]) as f:
-    assert set(f) == {"study", "runs", "execution", "mixtures", "tokens", "curves", "losses", "transfer", "laws",
-                      "law_parameters"}
+    assert set(f) == {"study", "runs", "execution", "mixtures", "tokens", "curves", "losses", "transfer",
+                      "adaptation", "crossovers", "laws", "law_parameters"}
     frame = {k: f["curves"][k][:] for k in f["curves"]}
     assert list(frame) == ["run", "step", "tokens", "learning_rate", "loss"]
     assert {len(column) for column in frame.values()} == {60}

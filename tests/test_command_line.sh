@@ -35,6 +35,8 @@ refused 'unknown option --jsn' plan sweeps/tiny.yaml --jsn
 refused 'one argument too many' plan sweeps/tiny.yaml sweeps/demo.yaml
 refused 'unknown option --quite' sweeps/tiny.yaml --quite
 refused 'needs a whole number' scales --vocabulary many
+refused 'needs FILE' transfer
+refused '--size is for archives' transfer tests/data/transfer/bts.csv --size small
 refused '--table is missing' export "$root/README.md"
 refused 'has no corpus.synthetic' corpus synthesize sweeps/demo.yaml
 refused "no case 'big'; nano, scale0, scale3 or scale8" bench trainer --case big

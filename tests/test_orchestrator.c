@@ -196,8 +196,9 @@ static void scores_and_law_of_a_known_study_come_back(void **state) {
     assert_true(fabs(score_of(&made->data, "aa")->bts - 0) < 0.02);
     assert_true(fabs(score_of(&made->data, "bb")->bts - -2) < 0.04);
     assert_string_equal(score_of(&made->data, "aa")->source, "bb");
-    assert_int_equal(score_of(&made->data, "bb")->bound, 0);
-    assert_int_equal(made->data.law_count, 1); /* bb has one size */
+    assert_string_equal(score_of(&made->data, "bb")->state, "measured");
+    assert_int_equal(made->data.law_count, 2); /* bb has one size; and the line of scores against tokens */
+    assert_string_equal(made->data.laws[1].law, "bts-against-D");
     assert_string_equal(made->data.laws[0].language, "aa");
     const double known[] = {1.5, 20, 50, 0.3, 0.4};
     for (int i = 0; i < 5; i++)
@@ -213,7 +214,7 @@ static void score_that_is_not_reached_is_a_bound(void **state) {
     made->study.reference_tokens = 8 * STEP_TOKENS; /* bb would need 32 000 tokens, the run has 20 000 */
     char *notes;
     assert_int_equal(postfit_quietly(made, &notes), 0);
-    assert_int_equal(score_of(&made->data, "bb")->bound, 1);
+    assert_string_equal(score_of(&made->data, "bb")->state, "bound");
     assert_true(score_of(&made->data, "bb")->bts == -(20.0 - 16.0) / 8.0);
     free(notes);
     free_made(made);
@@ -227,7 +228,8 @@ static void unfinished_runs_are_left_out(void **state) {
     char *notes;
     assert_int_equal(postfit_quietly(made, &notes), 0);
     assert_int_equal(made->data.transfer_count, 1);
-    assert_int_equal(made->data.law_count, 0);
+    assert_int_equal(made->data.law_count, 1);
+    assert_string_equal(made->data.laws[0].law, "bts-against-D");
     assert_non_null(strstr(notes, "transfer aa -> bb at s: no finished monolingual run of bb"));
     free(notes);
     free_made(made);
