@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const LOSS_NAME = "cross_entropy";
-static const double HUBER_DELTA = 1e-3;
+static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 1000, .seed = 1};
 
 static bool same_language(const char *a, const char *b) {
     return strncmp(a, b, LANGUAGE_CODE_SIZE) == 0;
@@ -110,6 +110,33 @@ static bool in_constant_part(const struct study *study, const struct run_record 
     return step > study->warmup_steps && (double)step <= (1 - study->decay_fraction) * (double)run->steps;
 }
 
+static int add_law(struct study_data *data, const char *language, const struct fit_law *law, const struct fit *fit,
+                   FILE *notes, struct error *error) {
+    struct law_record *larger = realloc(data->laws, (data->law_count + 1) * sizeof *larger);
+    if (!larger)
+        return error_set(error, ERROR_FAILED, "no memory for the laws");
+    data->laws = larger;
+    struct law_record *record = &larger[data->law_count++];
+    *record = (struct law_record){.law = "chinchilla",
+                                  .points = (uint32_t)fit->points,
+                                  .objective = fit->objective,
+                                  .r2 = fit->r2,
+                                  .parameter_count = (uint32_t)law->parameter_count};
+    snprintf(record->language, sizeof record->language, "%s", language);
+    snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
+    for (int j = 0; j < law->parameter_count; j++) {
+        const char *name = law->parameters[j].name;
+        const bool undetermined = fit->undetermined >> j & 1;
+        record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
+        record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
+        snprintf(record->parameters[j].name, sizeof record->parameters[j].name, "%s", name);
+        if (undetermined)
+            fprintf(notes, "chinchilla %s: %s is not determined by these points (it came out as %g)\n", language, name,
+                    fit->parameters[j]);
+    }
+    return 0;
+}
+
 static int fit_language(const struct study *study, struct study_data *data, const char *language, double *room,
                         FILE *notes, struct error *error) {
     double *N = room, *D = room + data->loss_count, *L = room + 2 * data->loss_count;
@@ -126,36 +153,21 @@ static int fit_language(const struct study *study, struct study_data *data, cons
     }
     if (table.count == 0)
         return 0;
-    struct chinchilla_fit fit;
+    struct fit_law law;
+    struct fit fit;
     struct error reason = {0};
-    if (chinchilla_fit(&table, HUBER_DELTA, &fit, &reason) != 0) {
+    double *columns;
+    if (chinchilla_law(&table, &law, &columns, &reason) != 0) {
         fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
         return 0;
     }
-    struct law_record *larger = realloc(data->laws, (data->law_count + 1) * sizeof *larger);
-    if (!larger)
-        return error_set(error, ERROR_FAILED, "no memory for the laws");
-    data->laws = larger;
-    struct law_record *law = &larger[data->law_count++];
-    *law = (struct law_record){.law = "chinchilla",
-                               .points = (uint32_t)fit.points,
-                               .objective = fit.objective,
-                               .r2 = fit.r2,
-                               .parameter_count = CHINCHILLA_PARAMETERS};
-    snprintf(law->language, sizeof law->language, "%s", language);
-    snprintf(law->loss, sizeof law->loss, "%s", LOSS_NAME);
-    static const char *const names[] = {"E", "A", "B", "alpha", "beta"};
-    const double values[] = {fit.E, fit.A, fit.B, fit.alpha, fit.beta};
-    for (int i = 0; i < CHINCHILLA_PARAMETERS; i++) {
-        const bool undetermined = fit.undetermined >> i & 1;
-        law->parameters[i].value = undetermined ? NAN : values[i];
-        law->parameters[i].standard_error = NAN; /* not estimated yet */
-        snprintf(law->parameters[i].name, sizeof law->parameters[i].name, "%s", names[i]);
-        if (undetermined)
-            fprintf(notes, "chinchilla %s: %s is not determined by these points (it came out as %g)\n", language,
-                    names[i], values[i]);
+    const int fitted = fit_law(&law, &FIT_OPTIONS, &fit, &reason);
+    free(columns);
+    if (fitted != 0) {
+        fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
+        return 0;
     }
-    return 0;
+    return add_law(data, language, &law, &fit, notes, error);
 }
 
 static int fit_laws(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
