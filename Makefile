@@ -26,7 +26,7 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench install clean
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench study-atlas install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -64,7 +64,7 @@ build/%/model/kernels_avx512.c.o: KERNEL_FLAGS := -O3 -mavx512f -mavx512bw -mavx
 endif
 
 # Sums over the points of a table: plain loops that become vector code. Neither flag changes a bit of the results.
-build/%/laws/fit_objective.c.o build/%/laws/term_sum.c.o: KERNEL_FLAGS := -O3 -fno-trapping-math -fno-math-errno
+build/%/laws/fit_objective.c.o build/%/laws/term_sum.c.o build/%/laws/atlas.c.o: KERNEL_FLAGS := -O3 -fno-trapping-math -fno-math-errno
 
 # A test program links every object but main.
 LINKED = $(filter-out build/$(1)/orchestrator/main.c.o,$(SOURCES:%=build/$(1)/%.o))
@@ -91,6 +91,9 @@ demo: packages  ## real text to a transfer matrix, in at most 10 minutes
 
 bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
 	@$(PROGRAM) bench trainer
+
+study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 noisy tables, some minutes
+	@$< --study
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
