@@ -176,6 +176,12 @@ static int table_check(const struct fit_law *law, const struct fit_options *opti
                          options->delta);
     if (free_count == 0)
         return error_set(error, ERROR_INPUT, "%s fit: every parameter is held; leave one to be fitted", law->name);
+    for (int j = 0; j < law->parameter_count; j++) {
+        const struct fit_parameter *parameter = &law->parameters[j];
+        if (parameter->held && (!isfinite(parameter->value) || (parameter->logarithmic && !(parameter->value > 0))))
+            return error_set(error, ERROR_INPUT, "%s fit: %s is held at %g; it must be %s", law->name, parameter->name,
+                             parameter->value, parameter->logarithmic ? "positive and finite" : "finite");
+    }
     bool equal = true;
     for (size_t i = 0; i < law->count; i++) {
         if (!(law->losses[i] > 0) || !isfinite(law->losses[i]))

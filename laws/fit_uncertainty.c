@@ -128,7 +128,15 @@ static double quantile(const double *sorted, int count, double share) {
     return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
 }
 
-/* Standard errors and intervals from the parameters of all samples. column [count] is room. */
+/* Whether an interval is wider than that of a parameter at its limit, +-2 standard errors. */
+static bool too_wide(const struct fit_parameter *parameter, double value, double low, double high) {
+    const double width = parameter->logarithmic ? log(high) - log(low) : high - low;
+    const double own_size = fabs(parameter->logarithmic ? log(value) : value);
+    return !parameter->held && !(width <= 4 * (parameter->limit > 0 ? parameter->limit : own_size));
+}
+
+/* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
+ * room. */
 static void spread_measure(const struct fit_law *law, const double *samples, int count, double *column,
                            struct fit *fit) {
     for (int j = 0; j < law->parameter_count; j++) {
@@ -143,6 +151,8 @@ static void spread_measure(const struct fit_law *law, const double *samples, int
         fit->standard_errors[j] = isfinite(square) ? sqrt(square / (count - 1)) : NAN;
         fit->low[j] = quantile(column, count, 0.025);
         fit->high[j] = quantile(column, count, 0.975);
+        if (too_wide(&law->parameters[j], fit->parameters[j], fit->low[j], fit->high[j]))
+            fit->undetermined |= 1U << j;
     }
 }
 

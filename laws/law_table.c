@@ -114,3 +114,10 @@ struct fit_parameter law_exponent(const char *name) {
     snprintf(exponent.name, sizeof exponent.name, "%s", name);
     return exponent;
 }
+
+struct fit_parameter law_shift(const char *name) {
+    struct fit_parameter shift = law_exponent(name);
+    shift.start_count = 1;
+    shift.limit = 0.5;
+    return shift;
+}

@@ -30,4 +30,8 @@ struct fit_parameter law_term(const char *name);     /* A and B: from e^-5 to e^
 struct fit_parameter law_constant(const char *name); /* E: from e^-2 to e^0 */
 struct fit_parameter law_exponent(const char *name);
 
+/* An exponent that is small and may be zero, like phi of the capacity law: one start, 0, and determined when it is
+ * known to 0.5. */
+struct fit_parameter law_shift(const char *name);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "laws/chinchilla.h"
 #include "laws/transfer.h"
+#include "orchestrator/fit_table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -104,12 +105,6 @@ static int score_transfer(const struct study *study, struct study_data *data, FI
 
 /* ---- Chinchilla ---- */
 
-/* Points of the constant part of the learning rate: before the warm-up ended the loss follows the optimizer, in the
- * decay it falls for another reason than data. */
-static bool in_constant_part(const struct study *study, const struct run_record *run, uint32_t step) {
-    return step > study->warmup_steps && (double)step <= (1 - study->decay_fraction) * (double)run->steps;
-}
-
 static int add_law(struct study_data *data, const char *language, const struct fit_law *law, const struct fit *fit,
                    FILE *notes, struct error *error) {
     struct law_record *larger = realloc(data->laws, (data->law_count + 1) * sizeof *larger);
@@ -137,33 +132,35 @@ static int add_law(struct study_data *data, const char *language, const struct f
     return 0;
 }
 
-static int fit_language(const struct study *study, struct study_data *data, const char *language, double *room,
-                        FILE *notes, struct error *error) {
-    double *N = room, *D = room + data->loss_count, *L = room + 2 * data->loss_count;
-    struct loss_table table = {0, N, D, L};
-    for (size_t i = 0; i < data->loss_count; i++) {
-        const struct loss_point *point = &data->losses[i];
-        const struct run_record *run = &data->runs[point->run];
-        if (strcmp(run->kind, "monolingual") != 0 || data->outcomes[point->run].status != RUN_DONE ||
-            !same_language(point->language, language) || !in_constant_part(study, run, point->step))
-            continue;
-        N[table.count] = (double)run->parameters;
-        D[table.count] = (double)point->tokens;
-        L[table.count++] = point->cross_entropy;
-    }
-    if (table.count == 0)
-        return 0;
+static int fit_points(const struct fit_table *points, struct fit_law *law, struct fit *fit, struct error *error) {
+    const struct loss_table table = {points->count, points->columns[0], points->columns[1], points->columns[2]};
+    double *columns = NULL;
+    int status = chinchilla_law(&table, law, &columns, error);
+    if (status == 0)
+        status = fit_law(law, &FIT_OPTIONS, fit, error);
+    free(columns);
+    return status;
+}
+
+/* What cannot be fitted becomes a note. */
+static int fit_language(const struct study *study, struct study_data *data, const char *language, FILE *notes,
+                        struct error *error) {
+    const char *const columns[] = {"N", "D", LOSS_NAME};
+    const struct fit_filter filter = {.language = language,
+                                      .kind = "monolingual",
+                                      .warmup_steps = study->warmup_steps,
+                                      .decay_fraction = study->decay_fraction};
+    struct fit_table points;
     struct fit_law law;
     struct fit fit;
     struct error reason = {0};
-    double *columns;
-    if (chinchilla_law(&table, &law, &columns, &reason) != 0) {
-        fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
+    int status = fit_table_of_study(data, columns, 3, &filter, &points, &reason);
+    if (status == 0 && points.count == 0)
         return 0;
-    }
-    const int fitted = fit_law(&law, &FIT_OPTIONS, &fit, &reason);
-    free(columns);
-    if (fitted != 0) {
+    if (status == 0)
+        status = fit_points(&points, &law, &fit, &reason);
+    fit_table_free(&points);
+    if (status != 0) {
         fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
         return 0;
     }
@@ -171,13 +168,9 @@ static int fit_language(const struct study *study, struct study_data *data, cons
 }
 
 static int fit_laws(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
-    double *room = malloc((3 * data->loss_count + 1) * sizeof *room);
-    if (!room)
-        return error_set(error, ERROR_FAILED, "no memory for the laws");
     int result = 0;
     for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-        result = fit_language(study, data, study->languages[l], room, notes, error);
-    free(room);
+        result = fit_language(study, data, study->languages[l], notes, error);
     return result;
 }
 
