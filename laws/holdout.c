@@ -2,13 +2,14 @@
 
 #include "base/random.h"
 #include "laws/chinchilla.h"
+#include "laws/multilingual.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const holdout_names[HOLDOUTS] = {"random", "N", "D", "C", "M"};
-const char *const compared_law_names[COMPARED_LAWS] = {"chinchilla", "atlas target", "atlas other", "atlas transfer"};
+const char *const compared_law_names[COMPARED_LAWS] = {"chinchilla", "multilingual", "target", "other", "transfer"};
 
 enum { HELD_OUT_PART = 5 }; /* one of so many */
 
@@ -71,28 +72,32 @@ struct laid_law {
     double *room, *table;
 };
 
-/* The Chinchilla law sees tokens, whatever their language. */
-static int chinchilla_lay(const struct mixture_table *table, struct laid_law *laid, struct error *error) {
+/* These laws see tokens, whatever their language; the multilingual one knows the share of the target besides. */
+static int total_tokens_lay(const struct mixture_table *table, enum compared_law law, struct laid_law *laid,
+                            struct error *error) {
     const size_t count = table->count;
-    double *N = calloc(3 * count + 1, sizeof *N);
+    double *N = calloc(4 * count + 1, sizeof *N);
     if (!N)
-        return error_set(error, ERROR_FAILED, "Chinchilla fit of %zu points: not enough memory", count);
-    double *D = N + count, *L = D + count;
+        return error_set(error, ERROR_FAILED, "fit of %zu points: not enough memory", count);
+    double *D = N + count, *p = D + count, *L = p + count;
     for (size_t i = 0; i < count; i++) {
         N[i] = table->rows[i].N;
         D[i] = table->rows[i].D;
+        p[i] = table->rows[i].share[table->target];
         L[i] = table->rows[i].L;
     }
     laid->table = N;
-    return chinchilla_law(&(struct loss_table){count, N, D, L}, &laid->law, &laid->room, error);
+    return law == COMPARED_CHINCHILLA
+               ? chinchilla_law(&(struct loss_table){count, N, D, L}, &laid->law, &laid->room, error)
+               : multilingual_law(&(struct share_table){count, N, D, p, L}, &laid->law, &laid->room, error);
 }
 
 static int law_lay(const struct mixture_table *table, enum compared_law law, struct laid_law *laid,
                    struct error *error) {
     struct atlas_sources sources;
     *laid = (struct laid_law){0};
-    if (law == COMPARED_CHINCHILLA)
-        return chinchilla_lay(table, laid, error);
+    if (law < COMPARED_ATLAS_TARGET)
+        return total_tokens_lay(table, law, laid, error);
     atlas_choose_sources(table, &sources);
     return atlas_law_make(table, (enum atlas_variant)(law - COMPARED_ATLAS_TARGET), &sources, &laid->law, &laid->room,
                           error);
@@ -126,8 +131,8 @@ static int score(const struct mixture_table *table, size_t fitted, enum compared
         held.losses += fitted;
         for (int c = 0; c < held.column_count; c++)
             held.columns[c] += fitted;
-        status = law == COMPARED_CHINCHILLA ? fit_law(&seen, &(struct fit_options){.delta = delta}, &fit, &reason)
-                                            : atlas_fit(&seen, &(struct fit_options){.delta = delta}, &fit, &reason);
+        status = law < COMPARED_ATLAS_TARGET ? fit_law(&seen, &(struct fit_options){.delta = delta}, &fit, &reason)
+                                             : atlas_fit(&seen, &(struct fit_options){.delta = delta}, &fit, &reason);
         if (status == 0)
             *r2 = fit_r2(&held, fit.parameters);
     }

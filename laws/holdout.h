@@ -22,15 +22,17 @@ extern const char *const holdout_names[HOLDOUTS];
 int holdout_split(const struct mixture_table *table, enum holdout holdout, uint64_t seed, struct observation *rows,
                   size_t *fitted, size_t *held, struct error *error);
 
-/* The laws that are compared: those that know one kind of tokens see all of D. */
+/* The laws that are compared: the Chinchilla and the multilingual one, which see all of D (the latter with the target's
+ * own share as that of its family), and the variants of ATLAS. */
 enum compared_law {
     COMPARED_CHINCHILLA,
+    COMPARED_MULTILINGUAL,
     COMPARED_ATLAS_TARGET,
     COMPARED_ATLAS_OTHER,
     COMPARED_ATLAS_TRANSFER,
     COMPARED_LAWS,
 };
-extern const char *const compared_law_names[COMPARED_LAWS];
+extern const char *const compared_law_names[COMPARED_LAWS]; /* of ATLAS that of the variant */
 
 /* R2 of held-out losses, 1 - residual sum of squares / total sum of squares around their own mean; NaN: there is
  * nothing to hold out, or the rest cannot be fitted. */

@@ -8,6 +8,7 @@
 #include "laws/multilingual.h"
 #include "orchestrator/command.h"
 #include "orchestrator/file_kind.h"
+#include "orchestrator/fit_atlas.h"
 #include "orchestrator/fit_print.h"
 #include "orchestrator/fit_table.h"
 #include "orchestrator/settings.h"
@@ -113,7 +114,8 @@ static const struct law_kind *find_kind(const char *name, struct error *error) {
     for (int k = 0; k < KINDS; k++)
         if (strcmp(kinds[k].name, name) == 0)
             return &kinds[k];
-    error_set(error, ERROR_INPUT, "fit: --law %s; it is chinchilla, data-constrained, multilingual or capacity", name);
+    error_set(error, ERROR_INPUT, "fit: --law %s; it is chinchilla, data-constrained, multilingual, capacity or atlas",
+              name);
     return NULL;
 }
 
@@ -144,11 +146,11 @@ static int parse_holds(const struct law_kind *kind, const char *text, struct hol
 /* ---- the table ---- */
 
 struct fit_request {
-    const char *path, *law, *loss, *hold;
+    const char *path, *law, *loss, *hold, *variant, *unique;
     struct option_list where;
     double delta;
     uint64_t bootstraps, seed;
-    bool json;
+    bool holdouts, json;
 };
 
 /* The number behind "key: " in the settings of a study. */
@@ -194,11 +196,22 @@ static int choose_language(const struct study_data *data, const char *path, stru
     return 0;
 }
 
+/* Of the constant part of the learning rate, and of what --where asks for. */
+static int make_filter(const struct fit_request *request, const struct study_data *data, struct fit_filter *filter,
+                       struct error *error) {
+    double warmup;
+    if (parse_filter(&request->where, filter, error) != 0 ||
+        read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
+        read_setting(data, "training.decay_fraction", &filter->decay_fraction, error) != 0)
+        return -1;
+    filter->warmup_steps = (uint64_t)warmup;
+    return 0;
+}
+
 static int table_of_study(const struct fit_request *request, const struct law_kind *kind, const struct study_data *data,
                           struct fit_table *table, struct error *error) {
     struct fit_filter filter = {.kind = kind->run_kind, .set = "test"};
     const char *columns[FIT_TABLE_COLUMNS_MAX];
-    double warmup;
     memcpy(columns, kind->study_columns, sizeof columns);
     if (request->loss)
         columns[kind->column_count - 1] = request->loss;
@@ -207,20 +220,20 @@ static int table_of_study(const struct fit_request *request, const struct law_ki
         strcmp(loss, "bits_per_byte") != 0)
         return error_set(error, ERROR_INPUT,
                          "fit: --loss %s; of a study it is cross_entropy, unigram_normalised or bits_per_byte", loss);
-    if (parse_filter(&request->where, &filter, error) != 0 ||
-        choose_language(data, request->path, &filter, error) != 0 ||
-        read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
-        read_setting(data, "training.decay_fraction", &filter.decay_fraction, error) != 0)
+    if (make_filter(request, data, &filter, error) != 0 || choose_language(data, request->path, &filter, error) != 0)
         return -1;
-    filter.warmup_steps = (uint64_t)warmup;
     return fit_table_of_study(data, columns, kind->column_count, &filter, table, error);
+}
+
+static int read_study(const char *path, enum file_kind file, struct study_data *data, struct error *error) {
+    uint64_t torn_bytes;
+    return file == FILE_KIND_ARCHIVE ? archive_read(path, data, error) : journal_read(path, data, &torn_bytes, error);
 }
 
 static int read_table(const struct fit_request *request, const struct law_kind *kind, struct fit_table *table,
                       struct error *error) {
     enum file_kind file;
     struct study_data data;
-    uint64_t torn_bytes;
     if (file_kind_find(request->path, &file, error) != 0)
         return -1;
     if (file != FILE_KIND_ARCHIVE && file != FILE_KIND_JOURNAL) {
@@ -231,8 +244,7 @@ static int read_table(const struct fit_request *request, const struct law_kind *
         return fit_table_read(request->path, columns, kind->column_count, request->where.values, request->where.count,
                               table, error);
     }
-    if (file == FILE_KIND_ARCHIVE ? archive_read(request->path, &data, error)
-                                  : journal_read(request->path, &data, &torn_bytes, error))
+    if (read_study(request->path, file, &data, error) != 0)
         return -1;
     const int status = table_of_study(request, kind, &data, table, error);
     study_data_free(&data);
@@ -265,18 +277,89 @@ static void print_text(const struct law_kind *kind, const struct fit_law *law, c
     printf("\n%.2f s\n", seconds);
 }
 
+/* ---- ATLAS: a law a target ---- */
+
+static int read_observations(const struct fit_request *request, struct observations *observations,
+                             struct error *error) {
+    enum file_kind file;
+    struct study_data data;
+    struct fit_filter filter = {.set = "test"};
+    if (file_kind_find(request->path, &file, error) != 0)
+        return -1;
+    const bool csv = file != FILE_KIND_ARCHIVE && file != FILE_KIND_JOURNAL;
+    if (request->hold || (csv && request->where.count > 0) || (!csv && (request->loss || request->unique)))
+        return error_set(error, ERROR_INPUT,
+                         "fit: --law atlas takes --loss and --unique with a CSV file, --where with a study, no --hold");
+    if (csv)
+        return observations_read(request->path, request->loss ? request->loss : "L", request->unique, observations,
+                                 error);
+    if (read_study(request->path, file, &data, error) != 0)
+        return -1;
+    const int status = make_filter(request, &data, &filter, error) == 0
+                           ? observations_of_study(&data, &filter, observations, error)
+                           : -1;
+    study_data_free(&data);
+    return status;
+}
+
+static int answer_atlas(const struct fit_request *request, const struct observations *observations,
+                        enum atlas_variant variant, const struct target_fit *fits, double seconds,
+                        struct error *error) {
+    bool any = false;
+    for (size_t t = 0; t < observations->target_count; t++)
+        any = any || fits[t].fitted;
+    if (!any)
+        return error_set(error, ERROR_INPUT, "%s: no target can be fitted; %s", request->path,
+                         observations->target_count > 0 ? fits[0].reason.message : "there are no points");
+    if (request->json) {
+        json_t *object = fit_atlas_json(observations, variant, request->holdouts, fits);
+        json_object_set_new(object, "law", json_string("atlas"));
+        json_object_set_new(object, "seconds", json_real(seconds));
+        return command_print_json(object, error);
+    }
+    printf("atlas: L = E + A/N^alpha + B/D_eff^beta; D_eff: tokens of the target, and of others by their tau\n");
+    fit_atlas_print(observations, variant, request->holdouts, fits, stdout);
+    printf("\n%.2f s\n", seconds);
+    return 0;
+}
+
+static int fit_atlas_request(const struct fit_request *request, const struct fit_options *options,
+                             struct error *error) {
+    struct observations observations;
+    enum atlas_variant variant = ATLAS_TARGET;
+    while (variant < ATLAS_VARIANTS && strcmp(atlas_variant_names[variant], request->variant) != 0)
+        variant++;
+    if (variant == ATLAS_VARIANTS)
+        return error_set(error, ERROR_INPUT, "fit: --variant %s; it is target, other or transfer", request->variant);
+    if (read_observations(request, &observations, error) != 0)
+        return -1;
+    const double begin = omp_get_wtime();
+    struct target_fit *fits = calloc(observations.target_count + 1, sizeof *fits);
+    int status = fits ? fit_atlas(&observations, variant, options, request->holdouts, fits, error)
+                      : error_set(error, ERROR_FAILED, "%s: not enough memory", request->path);
+    if (status == 0)
+        status = answer_atlas(request, &observations, variant, fits, omp_get_wtime() - begin, error);
+    free(fits);
+    observations_free(&observations);
+    return status;
+}
+
 static int fit_request(const struct fit_request *request, struct error *error) {
-    const struct law_kind *kind = find_kind(request->law, error);
     struct fit_options options = {request->delta, (int)request->bootstraps, request->seed};
     struct holds holds;
     struct fit_table table;
     struct fit_law law;
     struct fit fit;
-    if (!kind || parse_holds(kind, request->hold, &holds, error) != 0)
-        return -1;
     if (request->bootstraps == 1 || request->bootstraps > BOOTSTRAPS_MAX)
         return error_set(error, ERROR_INPUT, "fit: --bootstrap %llu; it is 0 for none, or 2 to %d",
                          (unsigned long long)request->bootstraps, BOOTSTRAPS_MAX);
+    if (strcmp(request->law, "atlas") == 0)
+        return fit_atlas_request(request, &options, error);
+    const struct law_kind *kind = find_kind(request->law, error);
+    if (!kind || parse_holds(kind, request->hold, &holds, error) != 0)
+        return -1;
+    if (request->unique || request->holdouts)
+        return error_set(error, ERROR_INPUT, "fit: --unique and --holdouts are of --law atlas");
     if (read_table(request, kind, &table, error) != 0)
         return -1;
     const double begin = omp_get_wtime();
@@ -298,9 +381,11 @@ static int fit_request(const struct fit_request *request, struct error *error) {
 }
 
 int command_fit(const struct command *command, int count, char **words, struct error *error) {
-    struct fit_request request = {.law = "chinchilla", .delta = 1e-3, .bootstraps = 1000, .seed = 1};
+    struct fit_request request = {
+        .law = "chinchilla", .delta = 1e-3, .variant = "transfer", .bootstraps = 1000, .seed = 1};
     const struct option options[] = {
-        {"--law", "LAW", "chinchilla (default), data-constrained, multilingual or capacity", .text = &request.law},
+        {"--law", "LAW", "chinchilla (default), data-constrained, multilingual, capacity or atlas",
+         .text = &request.law},
         {"--loss", "COLUMN", "the column that holds the loss (CSV: L; study: cross_entropy)", .text = &request.loss},
         {"--where", "COLUMN=VALUE", "only rows in which this holds; may be told several times", .list = &request.where},
         {"--hold", "NAME=VALUE,...", "parameters that keep these values; only the rest is fitted",
@@ -308,6 +393,10 @@ int command_fit(const struct command *command, int count, char **words, struct e
         {"--delta", "DELTA", "where the Huber loss of log residuals turns linear (0.001)", .number = &request.delta},
         {"--bootstrap", "COUNT", "resampled fits for the intervals (1000); 0: none", .count = &request.bootstraps},
         {"--seed", "SEED", "of the bootstrap (1)", .count = &request.seed},
+        {"--variant", "VARIANT", "of atlas: target, other, or transfer (default)", .text = &request.variant},
+        {"--unique", "FILE", "of atlas: a CSV file with language,unique_tokens", .text = &request.unique},
+        {"--holdouts", NULL, "of atlas: R2 of points held out in five ways, for several laws",
+         .flag = &request.holdouts},
         {"--json", NULL, "one JSON object", .flag = &request.json},
         {0},
     };

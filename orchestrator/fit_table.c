@@ -136,7 +136,7 @@ static bool same(const char *wanted, const char *text, size_t size) {
     return !wanted || strncmp(wanted, text, size) == 0;
 }
 
-static bool row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter) {
+bool fit_row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter) {
     const struct run_record *run = &data->runs[point->run];
     return data->outcomes[point->run].status == RUN_DONE && same(filter->kind, run->kind, sizeof run->kind) &&
            same(filter->size, run->size, sizeof run->size) &&
@@ -178,7 +178,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
         const struct loss_point *point = &data->losses[i];
         double values[FIT_TABLE_COLUMNS_MAX];
         bool learned = true;
-        if (!row_wanted(data, point, filter))
+        if (!fit_row_wanted(data, point, filter))
             continue;
         for (int c = 0; c < name_count; c++) {
             values[c] = study_value(data, point, names[c]);

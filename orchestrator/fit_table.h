@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "hdf5_schema/study_record.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { FIT_TABLE_COLUMNS_MAX = 5 };
@@ -32,6 +33,8 @@ struct fit_filter {
     uint64_t warmup_steps;
     double decay_fraction; /* of the steps */
 };
+
+bool fit_row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter);
 
 /* Columns of a study: N parameters, D tokens of all languages, Dt tokens of the language tested, U unique tokens of it,
  * K languages, p its share of the mixture, and the losses cross_entropy, unigram_normalised, bits_per_byte. */
