@@ -2,6 +2,7 @@
 
 #include "laws/chinchilla.h"
 #include "laws/transfer.h"
+#include "orchestrator/fit_atlas.h"
 #include "orchestrator/fit_table.h"
 
 #include <math.h>
@@ -103,31 +104,31 @@ static int score_transfer(const struct study *study, struct study_data *data, FI
     return result;
 }
 
-/* ---- Chinchilla ---- */
+/* ---- laws ---- */
 
-static int add_law(struct study_data *data, const char *language, const struct fit_law *law, const struct fit *fit,
-                   FILE *notes, struct error *error) {
+static int add_law(struct study_data *data, const char *name, const char *language, const struct fit_law *law,
+                   const struct fit *fit, FILE *notes, struct error *error) {
     struct law_record *larger = realloc(data->laws, (data->law_count + 1) * sizeof *larger);
     if (!larger)
         return error_set(error, ERROR_FAILED, "no memory for the laws");
     data->laws = larger;
     struct law_record *record = &larger[data->law_count++];
-    *record = (struct law_record){.law = "chinchilla",
-                                  .points = (uint32_t)fit->points,
+    *record = (struct law_record){.points = (uint32_t)fit->points,
                                   .objective = fit->objective,
                                   .r2 = fit->r2,
                                   .parameter_count = (uint32_t)law->parameter_count};
+    snprintf(record->law, sizeof record->law, "%s", name);
     snprintf(record->language, sizeof record->language, "%s", language);
     snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
     for (int j = 0; j < law->parameter_count; j++) {
-        const char *name = law->parameters[j].name;
+        const char *parameter = law->parameters[j].name;
         const bool undetermined = fit->undetermined >> j & 1;
         record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
         record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
-        snprintf(record->parameters[j].name, sizeof record->parameters[j].name, "%s", name);
+        snprintf(record->parameters[j].name, sizeof record->parameters[j].name, "%s", parameter);
         if (undetermined)
-            fprintf(notes, "chinchilla %s: %s is not determined by these points (it came out as %g)\n", language, name,
-                    fit->parameters[j]);
+            fprintf(notes, "%s %s: %s is not determined by these points (it came out as %g)\n", name, language,
+                    parameter, fit->parameters[j]);
     }
     return 0;
 }
@@ -164,14 +165,46 @@ static int fit_language(const struct study *study, struct study_data *data, cons
         fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
         return 0;
     }
-    return add_law(data, language, &law, &fit, notes, error);
+    return add_law(data, "chinchilla", language, &law, &fit, notes, error);
+}
+
+static bool has_mixtures(const struct mixture_table *table) {
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].kind != TRAINED_MONOLINGUAL)
+            return true;
+    return false;
+}
+
+/* The ATLAS law of every target that was trained with others. No bootstrap: a target has up to 10^5 points. */
+static int fit_targets(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
+    const struct fit_options options = {.delta = FIT_OPTIONS.delta};
+    const struct fit_filter filter = {
+        .set = "test", .warmup_steps = study->warmup_steps, .decay_fraction = study->decay_fraction};
+    struct observations observations;
+    if (observations_of_study(data, &filter, &observations, error) != 0)
+        return -1;
+    struct target_fit *fits = calloc(observations.target_count + 1, sizeof *fits);
+    int status = fits ? fit_atlas(&observations, ATLAS_TRANSFER, &options, false, fits, error)
+                      : error_set(error, ERROR_FAILED, "no memory for the laws");
+    for (size_t t = 0; t < observations.target_count && status == 0; t++) {
+        const char *language = observations.names[observations.targets[t].target];
+        if (!has_mixtures(&observations.targets[t]))
+            continue;
+        if (fits[t].fitted)
+            status = add_law(data, "atlas", language, &fits[t].law, &fits[t].fit, notes, error);
+        else
+            fprintf(notes, "atlas %s: %s\n", language, fits[t].reason.message);
+    }
+    free(fits);
+    observations_free(&observations);
+    return status;
 }
 
 static int fit_laws(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
     int result = 0;
     for (uint32_t l = 0; l < study->language_count && result == 0; l++)
         result = fit_language(study, data, study->languages[l], notes, error);
-    return result;
+    return result == 0 ? fit_targets(study, data, notes, error) : result;
 }
 
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
@@ -220,6 +253,40 @@ static void print_matrix(const struct study *study, const struct study_data *dat
     }
 }
 
+static void print_value(double value, FILE *out) {
+    if (isnan(value))
+        fprintf(out, "%11s", "?");
+    else
+        fprintf(out, "%11.4g", value);
+}
+
+/* The fits of one law, a row a language: its first parameters as columns, the others by their names. */
+static void print_laws(const struct study_data *data, const char *name, const char *title, uint32_t columns,
+                       FILE *out) {
+    bool first = true;
+    for (size_t i = 0; i < data->law_count; i++) {
+        const struct law_record *law = &data->laws[i];
+        if (strcmp(law->law, name) != 0)
+            continue;
+        if (first) {
+            fprintf(out, "\n%s (%s, nats per token; ? = not determined)\n%8s", title, LOSS_NAME, "");
+            for (uint32_t p = 0; p < columns; p++)
+                fprintf(out, "%11s", law->parameters[p].name);
+            fprintf(out, "%9s%9s\n", "R2", "points");
+        }
+        first = false;
+        fprintf(out, "%8s", law->language);
+        for (uint32_t p = 0; p < columns; p++)
+            print_value(law->parameters[p].value, out);
+        fprintf(out, "%9.4f%9u", law->r2, law->points);
+        for (uint32_t p = columns; p < law->parameter_count; p++) {
+            fprintf(out, "  %s", law->parameters[p].name);
+            print_value(law->parameters[p].value, out);
+        }
+        fputc('\n', out);
+    }
+}
+
 void postfit_print(const struct study *study, const struct study_data *data, FILE *out) {
     for (uint32_t s = 0; s < study->size_count; s++)
         if (has_scores(data, study->sizes[s].name))
@@ -227,24 +294,6 @@ void postfit_print(const struct study *study, const struct study_data *data, FIL
     if (data->transfer_count > 0)
         fprintf(out,
                 "0: neutral, > 0: the source helps, < 0: it hurts, <x: an upper bound, the loss was not reached\n");
-    if (data->law_count > 0)
-        fprintf(out, "\nChinchilla fits, L = E + A/N^alpha + B/D^beta (%s, nats per token; ? = not determined)\n  ",
-                LOSS_NAME);
-    for (size_t i = 0; i < data->law_count; i++) {
-        const struct law_record *law = &data->laws[i];
-        if (i == 0) {
-            fprintf(out, "%4s", "");
-            for (uint32_t p = 0; p < law->parameter_count; p++)
-                fprintf(out, "%11s", law->parameters[p].name);
-            fprintf(out, "%9s%9s\n", "R2", "points");
-        }
-        fprintf(out, "%6s", law->language);
-        for (uint32_t p = 0; p < law->parameter_count; p++) {
-            if (isnan(law->parameters[p].value))
-                fprintf(out, "%11s", "?");
-            else
-                fprintf(out, "%11.4g", law->parameters[p].value);
-        }
-        fprintf(out, "%9.4f%9u\n", law->r2, law->points);
-    }
+    print_laws(data, "chinchilla", "Chinchilla fits, L = E + A/N^alpha + B/D^beta", 5, out);
+    print_laws(data, "atlas", "ATLAS fits, L = E + A/N^alpha + B/D_eff^beta", ATLAS_TAU, out);
 }
