@@ -16,6 +16,7 @@ enum {
     RN = REPEATED_RN,
     P = REPEATED_PARAMETERS
 };
+enum { FIRST_STAGE_PASSES = 10 };
 enum { COLUMN_LOG_UN, COLUMN_RN, COLUMN_LOG_UD, COLUMN_RD, COLUMNS };
 
 /* ln of an effective size U + U R* (1 - e^(-R / R*)) and its first two derivatives by ln R*. */
@@ -88,6 +89,12 @@ static struct fit_law second_stage(const double *first) {
     return law;
 }
 
+/* ln of U_N before the minimum with N: the compute-optimal parameters for U tokens. */
+static double log_useful_size(const double *first, double U) {
+    const double log_G = log(first[ALPHA] * first[A] / (first[BETA] * first[B])) / (first[ALPHA] + first[BETA]);
+    return log_G + (log(U) + log_G) * first[BETA] / first[ALPHA];
+}
+
 static int check_rows(const struct repeated_table *table, const double *first, struct error *error) {
     const double *const columns[] = {table->N, table->D, table->U, table->L};
     bool repeated = false;
@@ -125,10 +132,8 @@ int data_constrained_law(const struct repeated_table *table, const double *first
     law->column_count = COLUMNS;
     for (int c = 0; c < COLUMNS; c++)
         law->columns[c] = columns + (size_t)c * count;
-    const double log_G = log(first[ALPHA] * first[A] / (first[BETA] * first[B])) / (first[ALPHA] + first[BETA]);
     for (size_t i = 0; i < count; i++) {
-        const double log_N = log(table->N[i]), log_U = log(table->U[i]);
-        const double log_UN = fmin(log_N, log_G + (log_U + log_G) * first[BETA] / first[ALPHA]);
+        const double log_N = log(table->N[i]), log_UN = fmin(log_N, log_useful_size(first, table->U[i]));
         const double unique = fmin(table->U[i], table->D[i]);
         columns[COLUMN_LOG_UN * count + i] = log_UN;
         columns[COLUMN_RN * count + i] = fmax(expm1(log_N - log_UN), 0);
@@ -143,36 +148,57 @@ static void hold(struct fit_law *law, int parameter, double value) {
     law->parameters[parameter].value = value;
 }
 
-/* The Chinchilla law of the points without repetition. */
-static int first_stage(const struct repeated_table *table, const double *held, const struct fit_options *options,
-                       struct fit *fit, struct error *error) {
-    double *rows = malloc(3 * table->count * sizeof *rows + 1), *room = NULL;
-    if (!rows)
-        return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
-    double *N = rows, *D = rows + table->count, *L = D + table->count;
-    struct loss_table once = {0, N, D, L};
-    for (size_t i = 0; i < table->count; i++)
-        if (table->D[i] <= table->U[i]) {
-            N[once.count] = table->N[i];
-            D[once.count] = table->D[i];
-            L[once.count++] = table->L[i];
-        }
+static int chinchilla_fit(const struct loss_table *once, const double *held, const struct fit_options *options,
+                          struct fit *fit, struct error *error) {
     struct fit_law law;
-    struct error reason = {0};
-    int status = chinchilla_law(&once, &law, &room, &reason);
+    double *room = NULL;
+    int status = chinchilla_law(once, &law, &room, error);
     if (status == 0) {
         for (int j = 0; j < CHINCHILLA_PARAMETERS; j++)
             hold(&law, j, held[j]);
-        status = fit_law(&law, options, fit, &reason);
+        status = fit_law(&law, options, fit, error);
     }
-    if (status != 0)
-        error_set(error, reason.code,
-                  "data-constrained fit, first stage, from the %zu rows with D <= U: %s; more such rows, or hold E, A, "
-                  "B, alpha and beta",
-                  once.count, reason.message);
     free(room);
-    free(rows);
     return status;
+}
+
+/* Copies the points that repeat nothing, neither tokens nor, by the law `first` (NULL: not known yet), parameters. */
+static void select_once(const struct repeated_table *table, const double *first, double *room,
+                        struct loss_table *once) {
+    double *N = room, *D = N + table->count, *L = D + table->count;
+    *once = (struct loss_table){0, N, D, L};
+    for (size_t i = 0; i < table->count; i++)
+        if (table->D[i] <= table->U[i] && (!first || log(table->N[i]) <= log_useful_size(first, table->U[i]) + 1e-9)) {
+            N[once->count] = table->N[i];
+            D[once->count] = table->D[i];
+            L[once->count++] = table->L[i];
+        }
+}
+
+/* The Chinchilla law of the points that repeat nothing. Which have more parameters than their tokens can use follows
+ * from the law itself: it is fitted again until the points stay the same, or are too few. */
+static int first_stage(const struct repeated_table *table, const double *held, const struct fit_options *options,
+                       struct fit *fit, struct error *error) {
+    double *room = malloc((3 * table->count + 1) * sizeof *room);
+    if (!room)
+        return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
+    struct loss_table once = {0};
+    struct error reason = {0};
+    int passes = 0;
+    for (size_t points = 0; passes < FIRST_STAGE_PASSES; passes++, points = once.count) {
+        struct fit next;
+        select_once(table, passes > 0 ? fit->parameters : NULL, room, &once);
+        if ((passes > 0 && once.count == points) || chinchilla_fit(&once, held, options, &next, &reason) != 0)
+            break;
+        *fit = next;
+    }
+    free(room);
+    if (passes > 0)
+        return 0;
+    return error_set(error, reason.code,
+                     "data-constrained fit, first stage, from the %zu rows with D <= U: %s; more such rows, or hold E, "
+                     "A, B, alpha and beta",
+                     once.count, reason.message);
 }
 
 /* Both stages in one answer: the first five parameters as the first stage has them. */

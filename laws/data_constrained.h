@@ -6,8 +6,8 @@
  *   G = (alpha A / (beta B))^(1 / (alpha + beta))
  * U: unique tokens. RD and RN (the paper's R_D*, R_N*) are the repetitions after which most of the worth is gone.
  *
- * Fitted in two stages, as published: E A B alpha beta by the Chinchilla law from the points without repetition
- * (D <= U), then RD and RN from all points with the first five held. */
+ * Fitted in two stages, as published: E A B alpha beta by the Chinchilla law from the points that repeat nothing
+ * (D <= U, N <= U_N), then RD and RN from all points with the first five held. */
 #ifndef SWEEP_LAWS_DATA_CONSTRAINED_H
 #define SWEEP_LAWS_DATA_CONSTRAINED_H
 

@@ -10,6 +10,7 @@
 enum {
     SEARCH_POINTS = 1024, /* of a larger table; the place of the basins does not need more */
     SCOUT_STRIDE = 64,    /* every 64th start is followed to its end, the others to the minima that those found */
+    VALLEY_STEPS = 8,     /* Newton steps of the others where most scouts never settled */
     POINTS_MORE = 3,      /* than free parameters */
 };
 
@@ -44,7 +45,7 @@ static int compare_values(const void *left, const void *right) {
 }
 
 /* Follows the starts first, first + stride, ... except the scouts where `others` is set. */
-static int starts_follow(struct search *search, bool others, const struct known_minima *known) {
+static int starts_follow(struct search *search, bool others, const struct experience *experience) {
     const struct fit_weighted weighted = {search->objective, NULL};
     const struct objective objective = {search->objective->free_count, fit_value, &weighted};
     int failed = 0;
@@ -54,7 +55,7 @@ static int starts_follow(struct search *search, bool others, const struct known_
             continue;
         struct minimum *end = &search->ends[s];
         fit_start(search->objective, s, end->x);
-        failed += minimise(&objective, known, end) != 0;
+        failed += minimise(&objective, experience, end) != 0;
         if (!isfinite(end->value))
             end->value = INFINITY;
     }
@@ -103,6 +104,15 @@ static int basins_gather(struct search *search, bool all) {
     return 0;
 }
 
+/* Whether most scouts came to rest. If not, the table leaves an endless valley, and to follow it from every start costs
+ * seconds and finds nothing. */
+static bool mostly_settled(const struct search *search) {
+    size_t scouts = 0, settled = 0;
+    for (size_t s = 0; s < search->start_count; s += SCOUT_STRIDE, scouts++)
+        settled += search->ends[s].settled;
+    return 2 * settled >= scouts;
+}
+
 static int search_run(struct search *search, const struct fit_objective *objective, struct error *error) {
     *search = (struct search){.objective = objective, .start_count = fit_start_count(objective)};
     search->ends = calloc(search->start_count, sizeof *search->ends);
@@ -110,8 +120,9 @@ static int search_run(struct search *search, const struct fit_objective *objecti
     if (status == 0) {
         struct minimum scouted[FIT_BASINS_MAX];
         memcpy(scouted, search->basins, sizeof scouted);
-        const struct known_minima known = {search->basin_count, scouted, NEAR_MINIMUM};
-        status = starts_follow(search, true, &known) == 0 && basins_gather(search, true) == 0 ? 0 : -1;
+        const struct experience experience = {search->basin_count, scouted, NEAR_MINIMUM,
+                                              mostly_settled(search) ? MINIMISE_STEPS : VALLEY_STEPS};
+        status = starts_follow(search, true, &experience) == 0 && basins_gather(search, true) == 0 ? 0 : -1;
     }
     free(search->ends);
     if (status != 0)

@@ -13,6 +13,10 @@ static const double FLAT = 1e-12;
 /* No loss is known better than this, relatively, however well the law fits. */
 static const double LOSS_ROUNDING = 1e-9;
 
+/* Newton steps from a minimum of the table to that of a resampled one: enough to come to rest, or as near as makes no
+ * difference to an interval. */
+enum { RESAMPLE_STEPS = 50 };
+
 static int compare_doubles(const void *left, const void *right) {
     const double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -104,6 +108,7 @@ static int resample_fit(const struct fit_objective *objective, uint64_t seed, ui
                         const struct minimum *minima, int minimum_count, double *weights, double *parameters) {
     const struct fit_weighted weighted = {objective, weights};
     const struct objective resampled = {objective->free_count, fit_value, &weighted};
+    const struct experience experience = {.steps = RESAMPLE_STEPS};
     struct minimum best = {.value = INFINITY};
     double y[FIT_PARAMETERS_MAX];
     memset(weights, 0, objective->padded * sizeof *weights);
@@ -111,7 +116,7 @@ static int resample_fit(const struct fit_objective *objective, uint64_t seed, ui
         weights[random_below(objective->count, seed, sample, i)] += 1;
     for (int m = 0; m < minimum_count; m++) {
         struct minimum minimum = minima[m];
-        if (minimise_near(&resampled, NULL, &minimum) != 0)
+        if (minimise_near(&resampled, &experience, &minimum) != 0)
             return -1;
         if (minimum.value < best.value)
             best = minimum;

@@ -8,7 +8,6 @@
 enum {
     LBFGS_ITERATIONS = 30, /* Newton is faster from there on */
     LBFGS_MEMORY = 8,
-    NEWTON_ITERATIONS = 200, /* well-posed fits take 10 to 150; more would only follow an endless valley */
     P_MAX = MINIMISE_PARAMETERS_MAX,
 };
 
@@ -129,28 +128,29 @@ static bool newton_descend(const struct objective *objective, gsl_eigen_symmv_wo
 }
 
 /* The known minimum that a point is next to; NULL: none. */
-static const struct minimum *find_near(const struct known_minima *known, const struct point *point, int parameters) {
-    for (int m = 0; known && m < known->count; m++) {
-        const struct minimum *minimum = &known->minima[m];
-        bool near = fabs(point->value - minimum->value) <= known->near * minimum->value;
+static const struct minimum *find_near(const struct experience *experience, const struct point *point, int parameters) {
+    for (int m = 0; experience && m < experience->count; m++) {
+        const struct minimum *minimum = &experience->minima[m];
+        bool near = fabs(point->value - minimum->value) <= experience->near * minimum->value;
         for (int i = 0; i < parameters && near; i++)
-            near = fabs(point->x[i] - minimum->x[i]) <= known->near;
+            near = fabs(point->x[i] - minimum->x[i]) <= experience->near;
         if (near)
             return minimum;
     }
     return NULL;
 }
 
-static void newton(const struct objective *objective, const struct known_minima *known,
+static void newton(const struct objective *objective, const struct experience *experience,
                    gsl_eigen_symmv_workspace *workspace, struct minimum *minimum) {
     struct point point;
     double damping = 0;
+    const int steps = experience ? experience->steps : MINIMISE_STEPS;
     const size_t size = (size_t)objective->parameters * sizeof *point.x;
     memcpy(point.x, minimum->x, size);
     point_evaluate(objective, &point);
     minimum->settled = false;
-    for (int i = 0; i < NEWTON_ITERATIONS && isfinite(point.value) && !minimum->settled; i++) {
-        const struct minimum *near = find_near(known, &point, objective->parameters);
+    for (int i = 0; i < steps && isfinite(point.value) && !minimum->settled; i++) {
+        const struct minimum *near = find_near(experience, &point, objective->parameters);
         if (near) {
             *minimum = *near;
             return;
@@ -161,11 +161,11 @@ static void newton(const struct objective *objective, const struct known_minima 
     minimum->value = point.value;
 }
 
-int minimise_near(const struct objective *objective, const struct known_minima *known, struct minimum *minimum) {
+int minimise_near(const struct objective *objective, const struct experience *experience, struct minimum *minimum) {
     gsl_eigen_symmv_workspace *workspace = gsl_eigen_symmv_alloc((size_t)objective->parameters);
     if (!workspace)
         return -1;
-    newton(objective, known, workspace, minimum);
+    newton(objective, experience, workspace, minimum);
     gsl_eigen_symmv_free(workspace);
     return 0;
 }
@@ -176,7 +176,7 @@ static double lbfgs_value(void *instance, const double *x, double *gradient, con
     return objective->value(objective->data, x, gradient, NULL);
 }
 
-int minimise(const struct objective *objective, const struct known_minima *known, struct minimum *minimum) {
+int minimise(const struct objective *objective, const struct experience *experience, struct minimum *minimum) {
     double *aligned = lbfgs_malloc(objective->parameters); /* liblbfgs asks for its own alignment and padding */
     if (!aligned)
         return -1;
@@ -191,5 +191,5 @@ int minimise(const struct objective *objective, const struct known_minima *known
     const int ended = lbfgs(objective->parameters, aligned, NULL, lbfgs_value, NULL, (void *)objective, &settings);
     memcpy(minimum->x, aligned, (size_t)objective->parameters * sizeof *aligned);
     lbfgs_free(aligned);
-    return ended == LBFGSERR_OUTOFMEMORY ? -1 : minimise_near(objective, known, minimum);
+    return ended == LBFGSERR_OUTOFMEMORY ? -1 : minimise_near(objective, experience, minimum);
 }

@@ -24,19 +24,24 @@ struct minimum {
     bool settled; /* the gradient is zero to rounding; false: the search was given up */
 };
 
-/* Minima that are known already. A search that comes as near to one as `near` in each variable and in value (relative)
- * ends there: it would only walk the last steps again. */
-struct known_minima {
+/* What earlier searches have found. A search that comes as near to a known minimum as `near` in each variable and in
+ * value (relative) ends there: it would only walk the last steps again. One that has taken so many Newton steps is
+ * given up. */
+struct experience {
     int count;
     const struct minimum *minima;
     double near;
+    int steps;
 };
 
-/* From x of a start to a minimum. `known` may be NULL. Fails only for want of memory. GSL's error handler must be off.
+enum { MINIMISE_STEPS = 200 }; /* well-posed fits take 10 to 150; more would only follow an endless valley */
+
+/* From x of a start to a minimum. `experience` may be NULL. Fails only for want of memory. GSL's error handler must be
+ * off.
  */
-int minimise(const struct objective *objective, const struct known_minima *known, struct minimum *minimum);
+int minimise(const struct objective *objective, const struct experience *experience, struct minimum *minimum);
 
 /* The same without L-BFGS, for starts that are near. */
-int minimise_near(const struct objective *objective, const struct known_minima *known, struct minimum *minimum);
+int minimise_near(const struct objective *objective, const struct experience *experience, struct minimum *minimum);
 
 #endif
