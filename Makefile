@@ -26,7 +26,7 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench study-atlas install clean
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench study-atlas bench-postfit install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -94,6 +94,9 @@ bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
 
 study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 noisy tables, some minutes
 	@$< --study
+
+bench-postfit: build/release/test_postfit  ## time the post-fit of 774 runs with 300 evaluations each
+	@$< --full
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep

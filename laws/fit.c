@@ -267,6 +267,17 @@ static int fit_fill(const struct search *search, const struct fit_objective *obj
     return 0;
 }
 
+void fit_grid_thin(struct fit_law *law) {
+    for (int j = 0; j < law->parameter_count; j++) {
+        struct fit_parameter *parameter = &law->parameters[j];
+        if (parameter->start_count <= 2)
+            continue;
+        parameter->starts[0] = parameter->starts[parameter->start_count / 3];
+        parameter->starts[1] = parameter->starts[parameter->start_count * 2 / 3];
+        parameter->start_count = 2;
+    }
+}
+
 int fit_law(const struct fit_law *law, const struct fit_options *options, struct fit *fit, struct error *error) {
     struct fit_objective objective;
     struct search search;

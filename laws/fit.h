@@ -92,6 +92,9 @@ struct fit {
     struct fit_basin basins[FIT_BASINS_MAX]; /* by objective, the first is the best; within 1 % of it */
 };
 
+/* Leaves two starts of each parameter: enough for tables with one optimum, and where dozens of fits are made. */
+void fit_grid_thin(struct fit_law *law);
+
 /* Fits. A table of more than 1024 points is searched on 1024 of them, drawn at random but always the same; the basins
  * found are then polished on all. Fails, saying why, when there are fewer points than free parameters + 3, a loss is
  * not positive and finite, all losses are equal, or the best law is none: a parameter beyond all numbers. Turns GSL's

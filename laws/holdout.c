@@ -103,18 +103,6 @@ static int law_lay(const struct mixture_table *table, enum compared_law law, str
                           error);
 }
 
-/* Two starts of a parameter are enough where dozens of fits are made. */
-static void grid_thin(struct fit_law *law) {
-    for (int p = 0; p < law->parameter_count; p++) {
-        struct fit_parameter *parameter = &law->parameters[p];
-        if (parameter->start_count <= 2)
-            continue;
-        parameter->starts[0] = parameter->starts[parameter->start_count / 3];
-        parameter->starts[1] = parameter->starts[parameter->start_count * 2 / 3];
-        parameter->start_count = 2;
-    }
-}
-
 /* R2 of the rows behind the first `fitted` under the law that fits those; NaN where none does. */
 static int score(const struct mixture_table *table, size_t fitted, enum compared_law law, double delta, double *r2,
                  struct error *error) {
@@ -125,7 +113,7 @@ static int score(const struct mixture_table *table, size_t fitted, enum compared
     if (status == 0) {
         struct fit_law seen = laid.law, held = laid.law;
         struct fit fit;
-        grid_thin(&seen);
+        fit_grid_thin(&seen);
         seen.count = fitted;
         held.count -= fitted;
         held.losses += fitted;

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const char *const LOSS_NAME = "cross_entropy";
-static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 1000, .seed = 1};
+/* A standard error needs no more samples; `sweep fit` makes intervals. */
+static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 200, .seed = 1};
 
 static bool same_language(const char *a, const char *b) {
     return strncmp(a, b, LANGUAGE_CODE_SIZE) == 0;
@@ -137,8 +138,10 @@ static int fit_points(const struct fit_table *points, struct fit_law *law, struc
     const struct loss_table table = {points->count, points->columns[0], points->columns[1], points->columns[2]};
     double *columns = NULL;
     int status = chinchilla_law(&table, law, &columns, error);
-    if (status == 0)
+    if (status == 0) {
+        fit_grid_thin(law);
         status = fit_law(law, &FIT_OPTIONS, fit, error);
+    }
     free(columns);
     return status;
 }
