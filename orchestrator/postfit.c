@@ -120,11 +120,11 @@ static int add_law(struct study_data *data, const char *language, const struct f
     snprintf(record->language, sizeof record->language, "%s", language);
     snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
     for (int j = 0; j < law->parameter_count; j++) {
-        const char *name = law->parameters[j].name;
+        const char *const name = law->parameters[j].name;
         const bool undetermined = fit->undetermined >> j & 1;
         record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
         record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
-        snprintf(record->parameters[j].name, sizeof record->parameters[j].name, "%s", name);
+        memcpy(record->parameters[j].name, name, sizeof record->parameters[j].name); /* both [24] */
         if (undetermined)
             fprintf(notes, "chinchilla %s: %s is not determined by these points (it came out as %g)\n", language, name,
                     fit->parameters[j]);
