@@ -193,6 +193,8 @@ static int search_large(struct search *search, const struct fit_objective *all, 
     if (fit_objective_make(all->law, all->delta, rows, SEARCH_POINTS, &some, error) != 0)
         return -1;
     int status = search_run(search, &some, error);
+    memset(search->low, 0, sizeof search->low); /* what some points leave open all may know */
+    memset(search->high, 0, sizeof search->high);
     if (status == 0 && basins_polish(search, all) != 0)
         status = error_set(error, ERROR_FAILED, "%s fit: not enough memory", all->law->name);
     free(some.room);
