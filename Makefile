@@ -26,7 +26,8 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench study-atlas bench-postfit install clean
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
+	bench-postfit install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -78,6 +79,9 @@ build/sanitize/test_%: build/sanitize/tests/test_%.c.o $(call LINKED,sanitize)
 test: packages  ## build and run every test; ends with "N passed, N failed"
 	@$(MAKE) -s -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
 	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
+
+fuzz: build/sanitize/test_csv  ## read mutated tables for a minute, under the sanitizers
+	@$< fuzz 60
 
 lint:  ## formatting, clang-tidy and cppcheck
 	@tools/lint.sh

@@ -35,6 +35,7 @@ struct search {
     struct minimum basins[FIT_BASINS_MAX];
     size_t starts[FIT_BASINS_MAX]; /* that ended there */
     int basin_count;
+    double low[FIT_PARAMETERS_MAX], high[FIT_PARAMETERS_MAX]; /* y of all that ended in the best basin */
 };
 
 static int compare_values(const void *left, const void *right) {
@@ -104,6 +105,24 @@ static int basins_gather(struct search *search, bool all) {
     return 0;
 }
 
+/* How far apart in y the starts came to rest that share the best objective: in a flat valley they do not agree. */
+static void spread_measure(struct search *search) {
+    const struct minimum *best = &search->basins[0];
+    const double same = best->value * (1 + SAME_MINIMUM) + rounding(search->objective);
+    fit_y_of(search->objective, best->x, search->low);
+    fit_y_of(search->objective, best->x, search->high);
+    for (size_t s = 0; s < search->start_count; s++) {
+        double y[FIT_PARAMETERS_MAX];
+        if (!(search->ends[s].value <= same))
+            continue;
+        fit_y_of(search->objective, search->ends[s].x, y);
+        for (int j = 0; j < search->objective->law->parameter_count; j++) {
+            search->low[j] = fmin(search->low[j], y[j]);
+            search->high[j] = fmax(search->high[j], y[j]);
+        }
+    }
+}
+
 /* Whether most scouts came to rest. If not, the table leaves an endless valley, and to follow it from every start costs
  * seconds and finds nothing. */
 static bool mostly_settled(const struct search *search) {
@@ -124,6 +143,8 @@ static int search_run(struct search *search, const struct fit_objective *objecti
                                               mostly_settled(search) ? MINIMISE_STEPS : VALLEY_STEPS};
         status = starts_follow(search, true, &experience) == 0 && basins_gather(search, true) == 0 ? 0 : -1;
     }
+    if (status == 0)
+        spread_measure(search);
     free(search->ends);
     if (status != 0)
         return error_set(error, ERROR_FAILED, "%s fit: not enough memory", objective->law->name);
@@ -172,6 +193,8 @@ static int search_large(struct search *search, const struct fit_objective *all, 
     if (fit_objective_make(all->law, all->delta, rows, SEARCH_POINTS, &some, error) != 0)
         return -1;
     int status = search_run(search, &some, error);
+    memset(search->low, 0, sizeof search->low); /* what some points leave open all may know */
+    memset(search->high, 0, sizeof search->high);
     if (status == 0 && basins_polish(search, all) != 0)
         status = error_set(error, ERROR_FAILED, "%s fit: not enough memory", all->law->name);
     free(some.room);
@@ -289,6 +312,9 @@ int fit_law(const struct fit_law *law, const struct fit_options *options, struct
                                                  : search_run(&search, &objective, error);
     if (status == 0)
         status = fit_fill(&search, &objective, fit, error);
+    for (int j = 0; j < law->parameter_count && status == 0; j++)
+        if (fit_exceeds(&law->parameters[j], fit->parameters[j], search.high[j] - search.low[j]))
+            fit->undetermined |= 1U << j;
     if (status == 0 && (fit_find_undetermined(&objective, search.basins[0].x, fit) != 0 ||
                         fit_bootstrap(&objective, options, search.basins, search.basin_count, fit) != 0))
         status = error_set(error, ERROR_FAILED, "%s fit: not enough memory", law->name);

@@ -41,7 +41,10 @@ void fit_y_of_parameters(const struct fit_law *law, const double *parameters, do
 size_t fit_start_count(const struct fit_objective *objective);
 void fit_start(const struct fit_objective *objective, size_t start, double *x);
 
-/* Sets fit->undetermined, from the standard errors of the law made linear at x. */
+/* Whether a parameter that is uncertain by so much in y counts as not determined. */
+bool fit_exceeds(const struct fit_parameter *parameter, double value, double uncertainty);
+
+/* Adds to fit->undetermined, from the standard errors of the law made linear at x. */
 int fit_find_undetermined(const struct fit_objective *objective, const double *x, struct fit *fit);
 
 /* Sets standard errors and intervals: each resampled table is minimised from all the minima, the best one counts. */

@@ -22,6 +22,11 @@ static int compare_doubles(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
+bool fit_exceeds(const struct fit_parameter *parameter, double value, double uncertainty) {
+    const double own_size = fabs(parameter->logarithmic ? log(value) : value);
+    return !parameter->held && !(uncertainty <= (parameter->limit > 0 ? parameter->limit : own_size));
+}
+
 /* Sums the information J^T J [free, free] of the table at x, J being the derivatives of the log losses, and returns the
  * deviation of the residuals: from their median, so that outliers do not count, without those that a fit can make
  * zero, as many as it has parameters. sizes [count] is overwritten. */
@@ -63,7 +68,7 @@ static unsigned open_parameters(const struct fit_objective *objective, const dou
     const struct fit_law *law = objective->law;
     const size_t count = (size_t)objective->free_count;
     double values[FIT_PARAMETERS_MAX], vectors[FIT_PARAMETERS_MAX * FIT_PARAMETERS_MAX];
-    double variances[FIT_PARAMETERS_MAX] = {0}, y[FIT_PARAMETERS_MAX];
+    double variances[FIT_PARAMETERS_MAX] = {0}, y[FIT_PARAMETERS_MAX], parameters[FIT_PARAMETERS_MAX];
     unsigned open = 0;
     gsl_matrix_view matrix = gsl_matrix_view_array(information, count, count);
     gsl_matrix_view directions = gsl_matrix_view_array(vectors, count, count);
@@ -81,11 +86,10 @@ static unsigned open_parameters(const struct fit_objective *objective, const dou
             else if (fabs(step) > 1e-6)
                 open |= 1U << j;
         }
-    for (int j = 0; j < law->parameter_count; j++) {
-        const double limit = law->parameters[j].limit;
-        if (!law->parameters[j].held && sqrt(variances[j]) > (limit > 0 ? limit : fabs(y[j])))
+    fit_parameters_of(law, y, parameters);
+    for (int j = 0; j < law->parameter_count; j++)
+        if (fit_exceeds(&law->parameters[j], parameters[j], sqrt(variances[j])))
             open |= 1U << j;
-    }
     return open;
 }
 
@@ -96,7 +100,7 @@ int fit_find_undetermined(const struct fit_objective *objective, const double *x
     const int status = sizes && workspace ? 0 : -1;
     if (status == 0) {
         const double noise = information_sum(objective, x, sizes, information);
-        fit->undetermined = open_parameters(objective, x, information, noise, workspace);
+        fit->undetermined |= open_parameters(objective, x, information, noise, workspace);
     }
     gsl_eigen_symmv_free(workspace);
     free(sizes);
@@ -133,13 +137,6 @@ static double quantile(const double *sorted, int count, double share) {
     return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
 }
 
-/* Whether an interval is wider than that of a parameter at its limit, +-2 standard errors. */
-static bool too_wide(const struct fit_parameter *parameter, double value, double low, double high) {
-    const double width = parameter->logarithmic ? log(high) - log(low) : high - low;
-    const double own_size = fabs(parameter->logarithmic ? log(value) : value);
-    return !parameter->held && !(width <= 4 * (parameter->limit > 0 ? parameter->limit : own_size));
-}
-
 /* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
  * room. */
 static void spread_measure(const struct fit_law *law, const double *samples, int count, double *column,
@@ -153,10 +150,14 @@ static void spread_measure(const struct fit_law *law, const double *samples, int
         for (int s = 0; s < count; s++)
             square += (column[s] - mean) * (column[s] - mean);
         qsort(column, (size_t)count, sizeof *column, compare_doubles);
+        if (law->parameters[j].held) /* without the rounding of a mean */
+            square = 0;
         fit->standard_errors[j] = isfinite(square) ? sqrt(square / (count - 1)) : NAN;
         fit->low[j] = quantile(column, count, 0.025);
         fit->high[j] = quantile(column, count, 0.975);
-        if (too_wide(&law->parameters[j], fit->parameters[j], fit->low[j], fit->high[j]))
+        const double width =
+            law->parameters[j].logarithmic ? log(fit->high[j]) - log(fit->low[j]) : fit->high[j] - fit->low[j];
+        if (fit_exceeds(&law->parameters[j], fit->parameters[j], width / 4)) /* +-2 standard errors */
             fit->undetermined |= 1U << j;
     }
 }

@@ -45,28 +45,28 @@ static double gradient_norm(const struct point *point, int parameters) {
 
 /* Solves (H + damping) step = gradient by Cholesky; false: that matrix is not safely positive. */
 static bool solve_positive(const struct point *point, int parameters, double damping, double largest, double *step) {
-    double lower[P_MAX * P_MAX];
+    double lower[P_MAX * P_MAX]; /* the Hessian, which becomes its factor */
+    memcpy(lower, point->hessian, (size_t)(parameters * parameters) * sizeof *lower);
+    memcpy(step, point->gradient, (size_t)parameters * sizeof *step);
     for (int i = 0; i < parameters; i++) {
-        step[i] = point->gradient[i];
-        for (int j = 0; j <= i; j++) {
-            double sum = point->hessian[i * parameters + j] + (i == j ? damping : 0);
+        double *row = lower + i * parameters;
+        row[i] += damping;
+        for (int j = 0; j < i; j++) {
             for (int k = 0; k < j; k++)
-                sum -= lower[i * P_MAX + k] * lower[j * P_MAX + k];
-            if (i != j) {
-                lower[i * P_MAX + j] = sum / lower[j * P_MAX + j];
-                step[i] -= lower[i * P_MAX + j] * step[j];
-            } else if (sum > 1e-13 * largest) {
-                lower[i * P_MAX + i] = sqrt(sum);
-                step[i] /= lower[i * P_MAX + i];
-            } else {
-                return false;
-            }
+                row[j] -= row[k] * lower[j * parameters + k];
+            row[j] /= lower[j * parameters + j];
+            row[i] -= row[j] * row[j];
+            step[i] -= row[j] * step[j];
         }
+        if (!(row[i] > 1e-13 * largest))
+            return false;
+        row[i] = sqrt(row[i]);
+        step[i] /= row[i];
     }
     for (int i = parameters - 1; i >= 0; i--) {
         for (int k = i + 1; k < parameters; k++)
-            step[i] -= lower[k * P_MAX + i] * step[k];
-        step[i] /= lower[i * P_MAX + i];
+            step[i] -= lower[k * parameters + i] * step[k];
+        step[i] /= lower[i * parameters + i];
     }
     return true;
 }

@@ -99,7 +99,7 @@ static int read_row(const struct csv *csv, const int *places, struct fit_table *
 
 static int read_rows(struct csv *csv, const char *const *names, const char *const *conditions, int condition_count,
                      struct fit_table *table, struct error *error) {
-    int places[FIT_TABLE_COLUMNS_MAX], status;
+    int places[FIT_TABLE_COLUMNS_MAX] = {0}, status;
     struct condition wanted[16];
     for (int c = 0; c < table->column_count; c++)
         if ((places[c] = csv_column(csv, names[c])) < 0)

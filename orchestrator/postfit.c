@@ -122,11 +122,11 @@ static int add_law(struct study_data *data, const char *name, const char *langua
     snprintf(record->language, sizeof record->language, "%s", language);
     snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
     for (int j = 0; j < law->parameter_count; j++) {
-        const char *parameter = law->parameters[j].name;
+        const char *const parameter = law->parameters[j].name;
         const bool undetermined = fit->undetermined >> j & 1;
         record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
         record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
-        snprintf(record->parameters[j].name, sizeof record->parameters[j].name, "%s", parameter);
+        memcpy(record->parameters[j].name, parameter, sizeof record->parameters[j].name); /* both [24] */
         if (undetermined)
             fprintf(notes, "%s %s: %s is not determined by these points (it came out as %g)\n", name, language,
                     parameter, fit->parameters[j]);
