@@ -196,6 +196,8 @@ static void count_covered(int seeds, int targets, int bootstraps, int covered[TA
         make(&tables, (size_t)target, 0.01, 1 + (uint64_t)job, &made);
         const struct fit fit = fit_of(&made.law, bootstraps);
         assert_int_equal(fit.undetermined, 0);
+        /* an interval that holds everything says nothing */
+        assert_true(fit.low[ATLAS_E] > 0.8 * made.truth[ATLAS_E] && fit.high[ATLAS_E] < 1.2 * made.truth[ATLAS_E]);
         for (int p = 0; p < TRUTH; p++)
             covered[target][p] += fit.low[p] <= made.truth[p] && made.truth[p] <= fit.high[p];
         free(made.room);
@@ -211,7 +213,7 @@ static void intervals_hold_the_law(void **state) {
             sum += covered[t][p];
     const int all = SEEDS_TESTED * TARGETS_TESTED * TRUTH;
     print_message("# %d of %d intervals hold their parameter\n", sum, all);
-    assert_true(sum * 10 >= all * 9 && sum < all);
+    assert_true(sum * 10 >= all * 9);
 }
 
 /* The long version, `make study-atlas`: 100 seeds, every target and parameter on its own. */
