@@ -38,11 +38,16 @@ struct search {
     double low[FIT_PARAMETERS_MAX], high[FIT_PARAMETERS_MAX]; /* y of all that ended in the best basin */
 };
 
-static int compare_values(const void *left, const void *right) {
-    const struct minimum *const *a = left, *const *b = right;
-    if ((*a)->value != (*b)->value)
-        return (*a)->value < (*b)->value ? -1 : 1;
-    return (*a > *b) - (*a < *b); /* of equals the first start */
+struct rank {
+    double value;
+    size_t start;
+};
+
+static int compare_ranks(const void *left, const void *right) {
+    const struct rank *a = left, *b = right;
+    if (a->value != b->value)
+        return a->value < b->value ? -1 : 1;
+    return (a->start > b->start) - (a->start < b->start); /* of equals the first start */
 }
 
 /* Follows the starts first, first + stride, ... except the scouts where `others` is set. */
@@ -72,34 +77,35 @@ static double norm(const struct minimum *minimum, const struct fit_objective *ob
 
 /* Gathers the ends of all starts that were followed into basins, the best first. */
 static int basins_gather(struct search *search, bool all) {
-    const struct minimum **order = malloc(search->start_count * sizeof *order);
+    struct rank *order = malloc(search->start_count * sizeof *order);
     if (!order)
         return -1;
     size_t count = 0;
     for (size_t s = 0; s < search->start_count; s++)
         if (all || s % SCOUT_STRIDE == 0)
-            order[count++] = &search->ends[s];
-    qsort(order, count, sizeof *order, compare_values);
+            order[count++] = (struct rank){search->ends[s].value, s};
+    qsort(order, count, sizeof *order, compare_ranks);
     search->basin_count = 0;
-    const double within = order[0]->value * (1 + BASINS_WITHIN) + rounding(search->objective);
+    const double within = order[0].value * (1 + BASINS_WITHIN) + rounding(search->objective);
     double last = -INFINITY;
-    for (size_t i = 0; i < count && order[i]->value <= within; i++) {
-        if (order[i]->value <= last * (1 + SAME_MINIMUM) + rounding(search->objective) && i > 0) {
+    for (size_t i = 0; i < count && order[i].value <= within; i++) {
+        const struct minimum *end = &search->ends[order[i].start];
+        if (i > 0 && end->value <= last * (1 + SAME_MINIMUM) + rounding(search->objective)) {
             struct minimum *basin = &search->basins[search->basin_count - 1];
             search->starts[search->basin_count - 1]++;
             /* In a flat valley the end nearest to the middle of the grid, not the one that rounding favours. */
-            if (order[i]->value <= basin->value + rounding(search->objective) &&
-                norm(order[i], search->objective) < norm(basin, search->objective))
-                *basin = *order[i];
+            if (end->value <= basin->value + rounding(search->objective) &&
+                norm(end, search->objective) < norm(basin, search->objective))
+                *basin = *end;
             continue;
         }
-        if (search->basin_count > 0 && !order[i]->settled)
+        if (search->basin_count > 0 && !end->settled)
             continue; /* not a minimum, and not the best we have either */
         if (search->basin_count == FIT_BASINS_MAX)
             break;
-        last = order[i]->value;
+        last = end->value;
         search->starts[search->basin_count] = 1;
-        search->basins[search->basin_count++] = *order[i];
+        search->basins[search->basin_count++] = *end;
     }
     free(order);
     return 0;
@@ -250,7 +256,7 @@ void fit_predict(const struct fit_law *law, const double *parameters, double *pr
 }
 
 double fit_r2(const struct fit_law *law, const double *parameters) {
-    double *predicted = malloc(law->count * sizeof *predicted), mean = 0, residuals = 0, total = 0;
+    double *predicted = calloc(law->count, sizeof *predicted), mean = 0, residuals = 0, total = 0;
     if (!predicted)
         return NAN;
     fit_predict(law, parameters, predicted);

@@ -86,7 +86,7 @@ static bool cell_holds(const char *cell, const char *value) {
 }
 
 static int read_row(const struct csv *csv, const int *places, struct fit_table *table, struct error *error) {
-    double values[FIT_TABLE_COLUMNS_MAX];
+    double values[FIT_TABLE_COLUMNS_MAX] = {0};
     for (int c = 0; c < table->column_count; c++) {
         if (csv_number(csv, places[c], &values[c], error) != 0)
             return -1;
@@ -176,7 +176,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
     *table = (struct fit_table){.column_count = name_count};
     for (size_t i = 0; i < data->loss_count; i++) {
         const struct loss_point *point = &data->losses[i];
-        double values[FIT_TABLE_COLUMNS_MAX];
+        double values[FIT_TABLE_COLUMNS_MAX] = {0};
         bool learned = true;
         if (!fit_row_wanted(data, point, filter))
             continue;
