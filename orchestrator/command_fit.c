@@ -196,12 +196,10 @@ static int choose_language(const struct study_data *data, const char *path, stru
     return 0;
 }
 
-/* Of the constant part of the learning rate, and of what --where asks for. */
-static int make_filter(const struct fit_request *request, const struct study_data *data, struct fit_filter *filter,
-                       struct error *error) {
+/* Narrows a filter to the constant part of the learning rate. */
+static int take_constant_part(const struct study_data *data, struct fit_filter *filter, struct error *error) {
     double warmup;
-    if (parse_filter(&request->where, filter, error) != 0 ||
-        read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
+    if (read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
         read_setting(data, "training.decay_fraction", &filter->decay_fraction, error) != 0)
         return -1;
     filter->warmup_steps = (uint64_t)warmup;
@@ -220,7 +218,8 @@ static int table_of_study(const struct fit_request *request, const struct law_ki
         strcmp(loss, "bits_per_byte") != 0)
         return error_set(error, ERROR_INPUT,
                          "fit: --loss %s; of a study it is cross_entropy, unigram_normalised or bits_per_byte", loss);
-    if (make_filter(request, data, &filter, error) != 0 || choose_language(data, request->path, &filter, error) != 0)
+    if (parse_filter(&request->where, &filter, error) != 0 ||
+        choose_language(data, request->path, &filter, error) != 0 || take_constant_part(data, &filter, error) != 0)
         return -1;
     return fit_table_of_study(data, columns, kind->column_count, &filter, table, error);
 }
@@ -295,9 +294,10 @@ static int read_observations(const struct fit_request *request, struct observati
                                  error);
     if (read_study(request->path, file, &data, error) != 0)
         return -1;
-    const int status = make_filter(request, &data, &filter, error) == 0
-                           ? observations_of_study(&data, &filter, observations, error)
-                           : -1;
+    const int status =
+        parse_filter(&request->where, &filter, error) == 0 && take_constant_part(&data, &filter, error) == 0
+            ? observations_of_study(&data, &filter, observations, error)
+            : -1;
     study_data_free(&data);
     return status;
 }
