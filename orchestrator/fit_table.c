@@ -145,6 +145,22 @@ bool fit_row_wanted(const struct study_data *data, const struct loss_point *poin
            (double)point->step <= (1 - filter->decay_fraction) * (double)run->steps;
 }
 
+/* Unique tokens that a finished run has seen of a language, NaN: none. */
+static double unique_tokens(const struct study_data *data, uint32_t run, const char *language) {
+    size_t low = 0, high = data->seen_count; /* by run */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (data->seen[middle].run < run)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < data->seen_count && data->seen[low].run == run; low++)
+        if (strncmp(data->seen[low].language, language, LANGUAGE_CODE_SIZE) == 0)
+            return (double)data->seen[low].unique_tokens;
+    return NAN;
+}
+
 /* NaN: no such column, or a language that the run did not learn. */
 static double study_value(const struct study_data *data, const struct loss_point *point, const char *name) {
     const struct run_record *run = &data->runs[point->run];
@@ -161,7 +177,7 @@ static double study_value(const struct study_data *data, const struct loss_point
     if (strcmp(name, "K") == 0)
         return (double)run->language_count;
     if (strcmp(name, "U") == 0)
-        return learned ? (double)learned->unique_tokens : NAN;
+        return unique_tokens(data, point->run, point->language);
     if (strcmp(name, "p") == 0)
         return learned ? learned->weight : NAN;
     if (strcmp(name, "cross_entropy") == 0)

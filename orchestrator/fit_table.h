@@ -36,8 +36,9 @@ struct fit_filter {
 
 bool fit_row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter);
 
-/* Columns of a study: N parameters, D tokens of all languages, Dt tokens of the language tested, U unique tokens of it,
- * K languages, p its share of the mixture, and the losses cross_entropy, unigram_normalised, bits_per_byte. */
+/* Columns of a study: N parameters, D tokens of all languages, Dt tokens of the language tested, U unique tokens of it
+ * that the run saw in all, K languages, p its share of the mixture, and the losses cross_entropy, unigram_normalised,
+ * bits_per_byte. */
 int fit_table_of_study(const struct study_data *data, const char *const *names, int name_count,
                        const struct fit_filter *filter, struct fit_table *table, struct error *error);
 

@@ -32,6 +32,10 @@ ok $? "fits the ATLAS law to the archive and to the journal alike"
 "$sweep" export "$folder/alone.h5" --table losses | awk -F, 'NR > 1 { key = $1 " " $5; if (!(key in first)) { first[key] = $7; n++ }
     last[key] = $7 } END { for (key in first) if (last[key] >= first[key]) exit 1; exit n != 15 }'
 ok $? "the loss of every run on each of its test sets falls"
+"$sweep" fit "$folder/alone.h5" --where language=xa --json >"$folder/fit.json" 2>"$folder/log" &&
+    "$sweep" fit "$folder/alone.h5.journal" --where language=xa --json >"$folder/journal.json" 2>"$folder/log" &&
+    cmp <(grep -v seconds "$folder/fit.json") <(grep -v seconds "$folder/journal.json") >>"$folder/log"
+ok $? "a law is fitted to the archive, the same as to its journal"
 for ranks in 1 2 3 5; do
     run $ranks "ranks$ranks"
     ok $? "runs on $ranks ranks"
