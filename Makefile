@@ -26,7 +26,8 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts lint format bench install clean
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
+	bench-postfit install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -66,6 +67,9 @@ build/%/model/kernels_avx512bf16.c.o: KERNEL_FLAGS := $(AVX512) -mavx512bf16
 build/%/model/kernels_amx.c.o: KERNEL_FLAGS := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 
+# Sums over the points of a table: plain loops that become vector code. Neither flag changes a bit of the results.
+build/%/laws/fit_objective.c.o build/%/laws/term_sum.c.o build/%/laws/atlas.c.o: KERNEL_FLAGS := -O3 -fno-trapping-math -fno-math-errno
+
 # A test program links every object but main.
 LINKED = $(filter-out build/$(1)/orchestrator/main.c.o,$(SOURCES:%=build/$(1)/%.o))
 build/release/test_%: build/release/tests/test_%.c.o $(call LINKED,release)
@@ -79,6 +83,9 @@ test: packages  ## build and run every test; ends with "N passed, N failed"
 	@$(MAKE) -s -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
 	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
 
+fuzz: build/sanitize/test_csv  ## read mutated tables for a minute, under the sanitizers
+	@$< fuzz 60
+
 lint:  ## formatting, clang-tidy and cppcheck
 	@tools/lint.sh
 
@@ -91,6 +98,12 @@ demo: packages  ## real text to a transfer matrix, in at most 10 minutes
 
 bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
 	@$(PROGRAM) bench trainer
+
+study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 noisy tables, some minutes
+	@$< --study
+
+bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 runs with 300 evaluations each
+	@$< --full
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep

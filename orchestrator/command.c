@@ -49,6 +49,10 @@ static int set_option(const struct command *command, const struct option *row, c
     char *end;
     if (row->text)
         *row->text = value;
+    else if (row->list && row->list->count == OPTION_LIST_MAX)
+        return error_set(error, ERROR_INPUT, "%s: %s more than %d times", command->name, row->name, OPTION_LIST_MAX);
+    else if (row->list)
+        row->list->values[row->list->count++] = value;
     else if (row->count && command_parse_count(value, row->count) != 0)
         return error_set(error, ERROR_INPUT, "%s: %s needs a whole number, not '%s'; see `sweep %s --help`",
                          command->name, row->name, value, command->name);

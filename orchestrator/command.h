@@ -19,6 +19,13 @@ struct command {
     int (*run)(const struct command *command, int count, char **words, struct error *error);
 };
 
+/* The values of an option that may be told several times. */
+enum { OPTION_LIST_MAX = 16 };
+struct option_list {
+    int count;
+    const char *values[OPTION_LIST_MAX];
+};
+
 /* The value of an option is written through the pointer that is set; a row without any is a heading of the table. */
 struct option {
     const char *name;  /* "--json" */
@@ -26,6 +33,7 @@ struct option {
     const char *help;  /* one line */
     bool *flag;
     const char **text;
+    struct option_list *list;
     uint64_t *count; /* a whole number >= 0; 1e6 and 1_000_000 are understood */
     double *number;
 };
@@ -47,6 +55,7 @@ int command_run(const struct command *command, int count, char **words, struct e
 int command_plan(const struct command *command, int count, char **words, struct error *error);
 int command_check(const struct command *command, int count, char **words, struct error *error);
 int command_scales(const struct command *command, int count, char **words, struct error *error);
+int command_fit(const struct command *command, int count, char **words, struct error *error);
 int command_export(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
 int command_bench_trainer(const struct command *command, int count, char **words, struct error *error);

@@ -1,6 +1,8 @@
 #include "orchestrator/postfit.h"
 
 #include "laws/chinchilla.h"
+#include "orchestrator/fit_atlas.h"
+#include "orchestrator/fit_table.h"
 #include "orchestrator/postfit_curves.h"
 #include "orchestrator/postfit_transfer.h"
 
@@ -9,67 +11,112 @@
 #include <string.h>
 
 static const char *const LOSS_NAME = "cross_entropy";
-static const double HUBER_DELTA = 1e-3;
+/* 50 samples give a standard error to a tenth; `sweep fit` makes intervals. */
+static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 50, .seed = 1};
 
-/* ---- Chinchilla ---- */
+/* ---- laws ---- */
 
-static int fit_language(const struct study *study, struct study_data *data, const char *language, double *room,
-                        FILE *notes, struct error *error) {
-    double *N = room, *D = room + data->loss_count, *L = room + 2 * data->loss_count;
-    struct loss_table table = {0, N, D, L};
-    for (size_t i = 0; i < data->loss_count; i++) {
-        const struct loss_point *point = &data->losses[i];
-        const struct run_record *run = &data->runs[point->run];
-        if (strcmp(run->kind, "monolingual") != 0 || data->outcomes[point->run].status != RUN_DONE ||
-            !postfit_same_language(point->language, language) || !postfit_in_constant_part(study, run, point->step))
-            continue;
-        N[table.count] = (double)run->parameters;
-        D[table.count] = (double)point->tokens;
-        L[table.count++] = point->cross_entropy;
-    }
-    if (table.count == 0)
-        return 0;
-    struct chinchilla_fit fit;
-    struct error reason = {0};
-    if (chinchilla_fit(&table, HUBER_DELTA, &fit, &reason) != 0) {
-        fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
-        return 0;
-    }
+static int add_law(struct study_data *data, const char *name, const char *language, const struct fit_law *law,
+                   const struct fit *fit, FILE *notes, struct error *error) {
     struct law_record *larger = realloc(data->laws, (data->law_count + 1) * sizeof *larger);
     if (!larger)
         return error_set(error, ERROR_FAILED, "no memory for the laws");
     data->laws = larger;
-    struct law_record *law = &larger[data->law_count++];
-    *law = (struct law_record){.law = "chinchilla",
-                               .points = (uint32_t)fit.points,
-                               .objective = fit.objective,
-                               .r2 = fit.r2,
-                               .parameter_count = CHINCHILLA_PARAMETERS};
-    snprintf(law->language, sizeof law->language, "%s", language);
-    snprintf(law->loss, sizeof law->loss, "%s", LOSS_NAME);
-    static const char *const names[] = {"E", "A", "B", "alpha", "beta"};
-    const double values[] = {fit.E, fit.A, fit.B, fit.alpha, fit.beta};
-    for (int i = 0; i < CHINCHILLA_PARAMETERS; i++) {
-        const bool undetermined = fit.undetermined >> i & 1;
-        law->parameters[i].value = undetermined ? NAN : values[i];
-        law->parameters[i].standard_error = NAN; /* not estimated yet */
-        snprintf(law->parameters[i].name, sizeof law->parameters[i].name, "%s", names[i]);
+    struct law_record *record = &larger[data->law_count++];
+    *record = (struct law_record){.points = (uint32_t)fit->points,
+                                  .objective = fit->objective,
+                                  .r2 = fit->r2,
+                                  .parameter_count = (uint32_t)law->parameter_count};
+    snprintf(record->law, sizeof record->law, "%s", name);
+    snprintf(record->language, sizeof record->language, "%s", language);
+    snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
+    for (int j = 0; j < law->parameter_count; j++) {
+        const char *const parameter = law->parameters[j].name;
+        const bool undetermined = fit->undetermined >> j & 1;
+        record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
+        record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
+        memcpy(record->parameters[j].name, parameter, sizeof record->parameters[j].name); /* both [24] */
         if (undetermined)
-            fprintf(notes, "chinchilla %s: %s is not determined by these points (it came out as %g)\n", language,
-                    names[i], values[i]);
+            fprintf(notes, "%s %s: %s is not determined by these points (it came out as %g)\n", name, language,
+                    parameter, fit->parameters[j]);
     }
     return 0;
 }
 
+static int fit_points(const struct fit_table *points, struct fit_law *law, struct fit *fit, struct error *error) {
+    const struct loss_table table = {points->count, points->columns[0], points->columns[1], points->columns[2]};
+    double *columns = NULL;
+    int status = chinchilla_law(&table, law, &columns, error);
+    if (status == 0) {
+        fit_grid_thin(law);
+        status = fit_law(law, &FIT_OPTIONS, fit, error);
+    }
+    free(columns);
+    return status;
+}
+
+/* What cannot be fitted becomes a note. */
+static int fit_language(const struct study *study, struct study_data *data, const char *language, FILE *notes,
+                        struct error *error) {
+    const char *const columns[] = {"N", "D", LOSS_NAME};
+    const struct fit_filter filter = {.language = language,
+                                      .kind = "monolingual",
+                                      .warmup_steps = study->warmup_steps,
+                                      .decay_fraction = study->decay_fraction};
+    struct fit_table points;
+    struct fit_law law;
+    struct fit fit;
+    struct error reason = {0};
+    int status = fit_table_of_study(data, columns, 3, &filter, &points, &reason);
+    if (status == 0 && points.count == 0)
+        return 0;
+    if (status == 0)
+        status = fit_points(&points, &law, &fit, &reason);
+    fit_table_free(&points);
+    if (status != 0) {
+        fprintf(notes, "chinchilla %s: %s\n", language, reason.message);
+        return 0;
+    }
+    return add_law(data, "chinchilla", language, &law, &fit, notes, error);
+}
+
+static bool has_mixtures(const struct mixture_table *table) {
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].kind != TRAINED_MONOLINGUAL)
+            return true;
+    return false;
+}
+
+/* The ATLAS law of every target that was trained with others. No bootstrap: a target has up to 10^5 points. */
+static int fit_targets(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
+    const struct fit_options options = {.delta = FIT_OPTIONS.delta};
+    const struct fit_filter filter = {
+        .set = "test", .warmup_steps = study->warmup_steps, .decay_fraction = study->decay_fraction};
+    struct observations observations;
+    if (observations_of_study(data, &filter, &observations, error) != 0)
+        return -1;
+    struct target_fit *fits = calloc(observations.target_count + 1, sizeof *fits);
+    int status = fits ? fit_atlas(&observations, ATLAS_TRANSFER, &options, false, fits, error)
+                      : error_set(error, ERROR_FAILED, "no memory for the laws");
+    for (size_t t = 0; t < observations.target_count && status == 0; t++) {
+        const char *language = observations.names[observations.targets[t].target];
+        if (!has_mixtures(&observations.targets[t]))
+            continue;
+        if (fits[t].fitted)
+            status = add_law(data, "atlas", language, &fits[t].law, &fits[t].fit, notes, error);
+        else
+            fprintf(notes, "atlas %s: %s\n", language, fits[t].reason.message);
+    }
+    free(fits);
+    observations_free(&observations);
+    return status;
+}
+
 static int fit_laws(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
-    double *room = malloc((3 * data->loss_count + 1) * sizeof *room);
-    if (!room)
-        return error_set(error, ERROR_FAILED, "no memory for the laws");
     int result = 0;
     for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-        result = fit_language(study, data, study->languages[l], room, notes, error);
-    free(room);
-    return result;
+        result = fit_language(study, data, study->languages[l], notes, error);
+    return result == 0 ? fit_targets(study, data, notes, error) : result;
 }
 
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error) {
@@ -82,31 +129,42 @@ int postfit(const struct study *study, struct study_data *data, FILE *notes, str
 
 /* ---- print ---- */
 
-static void print_chinchilla(const struct law_record *law, bool first, FILE *out) {
-    if (first) {
-        fprintf(out, "\nChinchilla fits, L = E + A/N^alpha + B/D^beta (%s, nats per token; ? = not determined)\n  ",
-                LOSS_NAME);
-        fprintf(out, "%4s", "");
-        for (uint32_t p = 0; p < law->parameter_count; p++)
-            fprintf(out, "%11s", law->parameters[p].name);
-        fprintf(out, "%9s%9s\n", "R2", "points");
+static void print_value(double value, FILE *out) {
+    if (isnan(value))
+        fprintf(out, "%11s", "?");
+    else
+        fprintf(out, "%11.4g", value);
+}
+
+/* The fits of one law, a row a language: its first parameters as columns, the others by their names. */
+static void print_laws(const struct study_data *data, const char *name, const char *title, uint32_t columns,
+                       FILE *out) {
+    bool first = true;
+    for (size_t i = 0; i < data->law_count; i++) {
+        const struct law_record *law = &data->laws[i];
+        if (strcmp(law->law, name) != 0)
+            continue;
+        if (first) {
+            fprintf(out, "\n%s (%s, nats per token; ? = not determined)\n%8s", title, LOSS_NAME, "");
+            for (uint32_t p = 0; p < columns; p++)
+                fprintf(out, "%11s", law->parameters[p].name);
+            fprintf(out, "%9s%9s\n", "R2", "points");
+        }
+        first = false;
+        fprintf(out, "%8s", law->language);
+        for (uint32_t p = 0; p < columns; p++)
+            print_value(law->parameters[p].value, out);
+        fprintf(out, "%9.4f%9u", law->r2, law->points);
+        for (uint32_t p = columns; p < law->parameter_count; p++) {
+            fprintf(out, "  %s", law->parameters[p].name);
+            print_value(law->parameters[p].value, out);
+        }
+        fputc('\n', out);
     }
-    fprintf(out, "%6s", law->language);
-    for (uint32_t p = 0; p < law->parameter_count; p++) {
-        if (isnan(law->parameters[p].value))
-            fprintf(out, "%11s", "?");
-        else
-            fprintf(out, "%11.4g", law->parameters[p].value);
-    }
-    fprintf(out, "%9.4f%9u\n", law->r2, law->points);
 }
 
 void postfit_print(const struct study *study, const struct study_data *data, FILE *out) {
     postfit_transfer_print(study, data, out);
-    bool first = true;
-    for (size_t i = 0; i < data->law_count; i++)
-        if (strcmp(data->laws[i].law, "chinchilla") == 0) {
-            print_chinchilla(&data->laws[i], first, out);
-            first = false;
-        }
+    print_laws(data, "chinchilla", "Chinchilla fits, L = E + A/N^alpha + B/D^beta", 5, out);
+    print_laws(data, "atlas", "ATLAS fits, L = E + A/N^alpha + B/D_eff^beta", ATLAS_TAU, out);
 }

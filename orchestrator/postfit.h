@@ -8,8 +8,9 @@
 #include <stdio.h>
 
 /* Replaces the results in data: laws, transfer, adaptation and crossovers. A Chinchilla fit for every language with
- * monolingual runs of at least three sizes, and what postfit_transfer.h says of transfer. All read the cross entropy on
- * the test set. What could not be fitted, and why, is written to notes, a line each. */
+ * monolingual runs of at least three sizes, an ATLAS fit for every language that was trained with others, and what
+ * postfit_transfer.h says of transfer. All read the cross entropy on the test set. What could not be fitted, and why,
+ * is written to notes, a line each. */
 int postfit(const struct study *study, struct study_data *data, FILE *notes, struct error *error);
 
 /* Prints the transfer scores, the crossovers, and the fitted laws. */

@@ -86,7 +86,7 @@ static long peak_kibibytes(void) {
 static int work(const char *folder, int number) {
     const struct memory_case measured = case_at(number);
     static struct run_spec spec;
-    const struct run_sink sink = {NULL, take_curve, take_losses, take_seen, NULL};
+    const struct run_sink sink = {.add_curve = take_curve, .add_losses = take_losses, .add_seen = take_seen};
     if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
         return EXIT_FAILURE;
     spec = (struct run_spec){.attempt = 1,

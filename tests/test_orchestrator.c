@@ -136,6 +136,7 @@ static void add_run(struct made_study *made, const char *kind, const char *size,
     snprintf(record->size, sizeof record->size, "%s", size);
     record->language_count = second ? 2 : 1;
     record->languages = made->languages[run];
+    made->languages[run][0].weight = made->languages[run][1].weight = 1.0 / record->language_count;
     snprintf(made->languages[run][0].language, LANGUAGE_CODE_SIZE, "%s", first);
     snprintf(made->languages[run][1].language, LANGUAGE_CODE_SIZE, "%s", second ? second : "");
     made->outcomes[run] = (struct run_outcome){.run = run, .status = RUN_DONE, .attempt = 1};
@@ -197,13 +198,25 @@ static void scores_and_law_of_a_known_study_come_back(void **state) {
     assert_true(fabs(score_of(&made->data, "bb")->bts - -2) < 0.04);
     assert_string_equal(score_of(&made->data, "aa")->source, "bb");
     assert_string_equal(score_of(&made->data, "bb")->state, "measured");
-    assert_int_equal(made->data.law_count, 2); /* bb has one size; and the line of scores against tokens */
-    assert_string_equal(made->data.laws[1].law, "bts-against-D");
+    assert_int_equal(made->data.law_count,
+                     3); /* bb has one size; the ATLAS law of aa; the line of scores against tokens */
+    assert_string_equal(made->data.laws[1].law, "atlas");
+    assert_string_equal(made->data.laws[2].law, "bts-against-D");
     assert_string_equal(made->data.laws[0].language, "aa");
     const double known[] = {1.5, 20, 50, 0.3, 0.4};
     for (int i = 0; i < 5; i++)
         assert_true(fabs(made->data.laws[0].parameters[i].value / known[i] - 1) < 1e-4);
     assert_non_null(strstr(notes, "chinchilla bb:"));
+    const struct law_record *atlas = &made->data.laws[1];
+    assert_string_equal(atlas->law, "atlas");
+    assert_string_equal(atlas->language, "aa");
+    assert_int_equal(atlas->points, 4 * EVALUATIONS);
+    for (int i = 0; i < 5; i++)
+        assert_true(fabs(atlas->parameters[i].value / known[i] - 1) < 1e-4);
+    assert_true(isnan(atlas->parameters[5].value) && isnan(atlas->parameters[6].value)); /* no repetition, no others */
+    assert_string_equal(atlas->parameters[7].name, "tau_bb");
+    assert_true(fabs(atlas->parameters[7].value) < 1e-4); /* aa learned as much as from its own half */
+    assert_non_null(strstr(notes, "atlas bb: ATLAS fit: fewer than 3 distinct N"));
     free(notes);
     free_made(made);
 }

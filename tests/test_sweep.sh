@@ -22,11 +22,20 @@ study
 "$sweep" "$folder/sweeps/tiny.yaml" --archive "$folder/alone.h5" >"$folder/log" 2>&1
 ok $? "runs without mpirun"
 cp "$folder/log" "$folder/alone.log"
-grep -q 'transfer scores' "$folder/alone.log" && grep -q 'Chinchilla' "$folder/alone.log"
-ok $? "prints transfer scores and a Chinchilla fit"
+grep -q 'transfer scores' "$folder/alone.log" && grep -q 'Chinchilla' "$folder/alone.log" && grep -q 'tau_xb' "$folder/alone.log"
+ok $? "prints transfer scores, Chinchilla and ATLAS fits"
+for file in alone.h5 alone.h5.journal; do
+    "$sweep" fit "$folder/$file" --law atlas --bootstrap 0 >"$folder/fit.$file" 2>"$folder/log" && sed -i '$d' "$folder/fit.$file"
+done
+grep -q '^xa  *40 .*xb -*0\.' "$folder/fit.alone.h5" && cmp "$folder/fit.alone.h5" "$folder/fit.alone.h5.journal" >"$folder/log"
+ok $? "fits the ATLAS law to the archive and to the journal alike"
 "$sweep" export "$folder/alone.h5" --table losses | awk -F, 'NR > 1 { key = $1 " " $5; if (!(key in first)) { first[key] = $7; n++ }
     last[key] = $7 } END { for (key in first) if (last[key] >= first[key]) exit 1; exit n != 15 }'
 ok $? "the loss of every run on each of its test sets falls"
+"$sweep" fit "$folder/alone.h5" --where language=xa --json >"$folder/fit.json" 2>"$folder/log" &&
+    "$sweep" fit "$folder/alone.h5.journal" --where language=xa --json >"$folder/journal.json" 2>"$folder/log" &&
+    cmp <(grep -v seconds "$folder/fit.json") <(grep -v seconds "$folder/journal.json") >>"$folder/log"
+ok $? "a law is fitted to the archive, the same as to its journal"
 for ranks in 1 2 3 5; do
     run $ranks "ranks$ranks"
     ok $? "runs on $ranks ranks"

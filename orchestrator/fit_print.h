@@ -1,0 +1,24 @@
+/* A fit for people and for programs. */
+#ifndef SWEEP_ORCHESTRATOR_FIT_PRINT_H
+#define SWEEP_ORCHESTRATOR_FIT_PRINT_H
+
+#include "laws/fit.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* The object of `sweep fit --json` without law and seconds; NULL: no memory. What is unknown is null; the value of a
+ * parameter that is not determined stands as the search left it, and its name in "undetermined". */
+json_t *fit_json(const struct fit_law *law, const struct fit *fit);
+
+/* A table of the parameters: value, standard error, 95 % interval; "?" for what is not determined. Below it the other
+ * basins and what the numbers cannot say. */
+void fit_print(const struct fit_law *law, const struct fit *fit, FILE *out);
+
+/* What the capacity law says of K -> r K languages, r = 2, 4, 8, 16: multipliers, and points of the iso-loss curve,
+ * null where the size is below the least that is possible. */
+json_t *capacity_multipliers_json(const double *parameters);
+json_t *capacity_curves_json(const double *parameters);
+void capacity_print(const double *parameters, FILE *out);
+
+#endif
