@@ -103,8 +103,10 @@ void worker_serve(MPI_Comm comm) {
                                   .add_seen = send_seen,
                                   .stop = told_to_stop};
     struct run_spec *spec = malloc(sizeof *spec);
-    if (!spec)
+    if (!spec) {
         MPI_Abort(comm, EXIT_FAILURE);
+        return;
+    }
     for (;;) {
         MPI_Status status;
         if (!protocol_wait(comm, &status))
