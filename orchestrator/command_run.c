@@ -9,7 +9,6 @@
 #include "orchestrator/prepare.h"
 #include "orchestrator/records.h"
 #include "orchestrator/settings.h"
-#include "worker/stop.h"
 #include "worker/worker.h"
 
 #include <mpi.h>
@@ -327,7 +326,6 @@ int command_run(const struct command *command, int count, char **words, struct e
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return error_set(error, ERROR_FAILED, "MPI cannot be started");
     struct machine machine;
-    stop_listen();
     kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
     machine_find(MPI_COMM_WORLD, &machine);
     struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);

@@ -319,8 +319,10 @@ int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct
         return error_set(error, ERROR_FAILED, "no memory for %zu runs", coordinator->plan->count);
     }
     struct crew crew = {.comm = comm, .machines = machines, .ranks = machines[0].ranks, .spec = spec};
+    stop_listen();
     const int result = crew.ranks > 1 ? run_over_workers(coordinator, &crew, error)
                                       : run_alone(coordinator, &machines[0], spec, error);
+    stop_listen_no_more();
     coordinator->stopped = coordinator->schedule->counts[RUN_WAITING] > 0 && (stop_asked() || crew.halted);
     free(spec);
     free(coordinator->resumed);

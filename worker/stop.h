@@ -5,8 +5,9 @@
 
 #include <stdbool.h>
 
-/* From now on these signals are only remembered. */
+/* From now on these signals are only remembered; until they mean again what they mean to every program. */
 void stop_listen(void);
+void stop_listen_no_more(void);
 
 /* Has one come? */
 bool stop_asked(void);

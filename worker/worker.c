@@ -103,6 +103,7 @@ void worker_serve(MPI_Comm comm) {
                                   .add_seen = send_seen,
                                   .stop = told_to_stop};
     struct run_spec *spec = malloc(sizeof *spec);
+    stop_listen();
     if (!spec) {
         MPI_Abort(comm, EXIT_FAILURE);
         return;
