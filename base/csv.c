@@ -27,15 +27,19 @@ static int read_line(struct csv *csv, char **line, size_t *size, struct error *e
     }
 }
 
-/* Ends the cell at *text with a zero byte, quotes taken off. Returns where the next one begins, NULL behind the last;
- * *text becomes NULL when a quote has no end. */
+/* Ends the cell at *text with a zero byte, quotes or the blanks around it taken off. Returns where the next one begins,
+ * NULL behind the last; *text becomes NULL when a quote has no end. */
 static char *cell_end(char **text) {
-    char *from = *text, *to = *text;
+    char *from = *text, *to = *text; /* a cell in quotes stays where it begins */
+    from += strspn(from, " \t");
     if (*from != '"') {
-        char *comma = strchr(from, ',');
-        if (comma)
-            *comma++ = '\0';
-        return comma;
+        char *comma = strchr(from, ','), *end = comma ? comma : from + strlen(from);
+        while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        *text = from;
+        char *next = comma ? comma + 1 : NULL;
+        *end = '\0';
+        return next;
     }
     for (from++; *from && (*from != '"' || from[1] == '"'); from++) {
         from += *from == '"';
@@ -133,8 +137,6 @@ int csv_number(const struct csv *csv, int column, double *value, struct error *e
     const char *cell = csv->cells[column];
     char *end;
     *value = strtod(cell, &end);
-    while (*end == ' ' || *end == '\t')
-        end++;
     if (end == cell || *end)
         return error_set(error, ERROR_INPUT, "%s:%zu:%d: %s is '%.40s'; it must be a number", csv->path,
                          csv->line_number, column + 1, csv->names[column], cell);

@@ -1,8 +1,8 @@
 /* Tables of numbers and short texts as CSV (RFC 4180), a row at a time, so that a file may be larger than memory.
  *
- * The first line names the columns. Cells are separated by commas; one in double quotes may hold commas and doubled
- * quotes, but no end of line. Lines end in LF or CRLF, empty ones are skipped, a byte order mark is taken. Errors name
- * FILE:LINE:COL, COL being the number of the cell. */
+ * The first line names the columns. Cells are separated by commas and blanks around them; one in double quotes may hold
+ * commas and doubled quotes, but no end of line. Lines end in LF or CRLF, empty ones are skipped, a byte order mark is
+ * taken. Errors name FILE:LINE:COL, COL being the number of the cell. */
 #ifndef SWEEP_BASE_CSV_H
 #define SWEEP_BASE_CSV_H
 

@@ -1,5 +1,5 @@
 /* A matrix of transfer scores and the groups of its languages, as `sweep transfer` reads them: from an archive, or from
- * CSV files without quotes. */
+ * CSV files (base/csv.h). */
 #ifndef SWEEP_ORCHESTRATOR_SCORE_TABLE_H
 #define SWEEP_ORCHESTRATOR_SCORE_TABLE_H
 

@@ -90,16 +90,16 @@ from_an_archive() {
 
 refuses_others() {
     refused "nowhere.csv: cannot be read" nowhere.csv && refused "bad.csv: empty" "$(file '')" &&
-        refused "bad.csv: empty" "$(file '\n \n')" && refused "bad.csv:1:1: no sources" "$(file 'x\n')" &&
-        refused "bad.csv:2:6: 'much' is no score" "$(file 'x,aa,bb\naa,1,much\n')" &&
-        refused "bad.csv:2:6: 'inf' is no score" "$(file 'x,aa,bb\naa,1,inf\n')" &&
-        refused "bad.csv:2:6: '<' is no score" "$(file 'x,aa,bb\naa,1,<\n')" &&
-        refused "fewer cells than the 2 sources" "$(file 'x,aa,bb\naa,1\n')" &&
-        refused "more cells than the 2 sources" "$(file 'x,aa,bb\naa,1,2,3\n')" &&
+        refused "bad.csv:2:1: no sources" "$(file '\n \n')" && refused "bad.csv:1:1: no sources" "$(file 'x\n')" &&
+        refused "bad.csv:2:3: 'much' is no score" "$(file 'x,aa,bb\naa,1,much\n')" &&
+        refused "bad.csv:2:3: 'inf' is no score" "$(file 'x,aa,bb\naa,1,inf\n')" &&
+        refused "bad.csv:2:3: '<' is no score" "$(file 'x,aa,bb\naa,1,<\n')" &&
+        refused "bad.csv:2: 2 cells; the first line names 3 columns" "$(file 'x,aa,bb\naa,1\n')" &&
+        refused "bad.csv:2: 4 cells; the first line names 3 columns" "$(file 'x,aa,bb\naa,1,2,3\n')" &&
         refused "bad.csv:3:1: target 'aa' stands here again" "$(file 'x,aa,bb\naa,1,2\naa,1,2')" &&
-        refused "bad.csv:1:6: source 'aa' stands here again" "$(file 'x,aa,aa\n')" &&
+        refused "bad.csv:1:3: source 'aa' stands here again" "$(file 'x,aa,aa\n')" &&
         refused "is no language" "$(file 'x,aa,\n')" &&
-        refused "bad.csv: holds zero bytes" "$(file 'x,aa\naa,\0\n')" &&
+        refused "bad.csv:2: holds a zero byte" "$(file 'x,aa\naa,\0\n')" &&
         refused "bad.csv:1:1: no column 'family'" "$data/bts.csv" --languages "$(file 'language,script\n')" &&
         refused "bad.csv:3:1: language 'aa' stands here again" "$data/bts.csv" --languages \
             "$(file 'language,family,script\naa,f,Latn\naa,f,Latn\n')" &&
