@@ -352,6 +352,23 @@ static void damaged_checkpoint_gives_way_to_the_one_before(void **state) {
     free(spec);
 }
 
+static void what_a_killed_worker_left_is_removed(void **state) {
+    (void)state;
+    struct run_spec *spec = keeping(make_spec(), 20);
+    struct told told = {0};
+    char left[FILE_PATH_SIZE + 16];
+    snprintf(left, sizeof left, "%s.123.tmp", checkpoint_path);
+    FILE *file = fopen(left, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    train_or_fail(spec, &told);
+    assert_false(file_exists(left));
+    assert_true(file_exists(checkpoint_path));
+    run_forget(checkpoint_path);
+    assert_false(file_exists(checkpoint_path));
+    free(spec);
+}
+
 static void checkpoint_of_steps_that_nobody_knows_is_left(void **state) {
     (void)state;
     struct run_spec *spec = keeping(make_spec(), 7);
@@ -486,6 +503,7 @@ int main(void) {
         cmocka_unit_test(run_stopped_in_its_second_epoch_goes_on_with_the_same_bits),
         cmocka_unit_test(finished_run_has_only_to_say_what_it_saw),
         cmocka_unit_test(damaged_checkpoint_gives_way_to_the_one_before),
+        cmocka_unit_test(what_a_killed_worker_left_is_removed),
         cmocka_unit_test(checkpoint_of_steps_that_nobody_knows_is_left),
         cmocka_unit_test(checkpoint_of_another_run_is_not_gone_on_from),
         cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),

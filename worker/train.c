@@ -5,6 +5,7 @@
 #include "model/checkpoint.h"
 #include "model/schedule.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <omp.h>
 #include <stdbool.h>
@@ -165,6 +166,23 @@ static void path_before(char before[FILE_PATH_SIZE + 8], const char *checkpoint)
     snprintf(before, FILE_PATH_SIZE + 8, "%s.before", checkpoint);
 }
 
+/* Removes what a worker left that was killed while it wrote a checkpoint. */
+static void remove_leftovers(const char *checkpoint) {
+    char folder[FILE_PATH_SIZE];
+    file_folder(folder, checkpoint);
+    const char *slash = strrchr(checkpoint, '/'), *name = slash ? slash + 1 : checkpoint;
+    DIR *entries = opendir(folder);
+    if (!entries)
+        return;
+    for (const struct dirent *entry; (entry = readdir(entries));) {
+        const size_t length = strlen(entry->d_name);
+        if (strncmp(entry->d_name, name, strlen(name)) == 0 && length > 4 &&
+            strcmp(entry->d_name + length - 4, ".tmp") == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    closedir(entries);
+}
+
 /* Loads the checkpoint if the run can go on from it; *touched: the model is no longer as it was made. note: what is
  * wrong with the file. */
 static bool load(struct training *training, const char *path, struct checkpoint *checkpoint, bool *touched,
@@ -185,6 +203,7 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
     if (spec->checkpoint[0]) {
         char before[FILE_PATH_SIZE + 8];
         path_before(before, spec->checkpoint);
+        remove_leftovers(spec->checkpoint);
         found = load(training, spec->checkpoint, &checkpoint, &touched, &note) ||
                 load(training, before, &checkpoint, &touched, &note);
     }
@@ -223,6 +242,7 @@ void run_forget(const char *checkpoint) {
     path_before(before, checkpoint);
     unlink(checkpoint);
     unlink(before);
+    remove_leftovers(checkpoint);
 }
 
 static int train(struct training *training, enum run_end *end, struct error *error) {
