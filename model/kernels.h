@@ -1,16 +1,19 @@
 /* The table of kernels: all arithmetic on arrays that a model does.
  *
- * Three variants with the same signatures: kernels_reference.c in plain C ("portable"), and kernels_avx2.c and
- * kernels_avx512.c, which compile product.h, attention.h and rows.h against vectors of 16 lanes (vector_*.h). The best
- * one that the processor has is chosen once; the environment variable SWEEP_ISA (portable, avx2, avx512) forces one.
+ * Variants with the same signatures: kernels_reference.c in plain C ("portable"), and kernels_avx2.c, kernels_avx512.c,
+ * kernels_avx512bf16.c and kernels_amx.c, which compile product.h, attention.h, loss.h and rows.h against vectors of 16
+ * lanes (vector_*.h) and packed operands (operand.h); the last two for bf16 alone. The best one that the processor has
+ * is chosen once; the environment variable SWEEP_ISA forces one.
  *
- * All variants give the same bits, with any number of threads:
+ * All but these two give the same bits, in fp32 and in bf16, with any number of threads:
  *   - an element of a matrix product is one chain of fused multiply-adds along the inner dimension, in order;
  *   - every other sum over i has 16 partial sums, lane i mod 16 taking element i in order, which are then folded:
  *     lane l + lane l + 8, then 4, 2, 1 apart;
  *   - e^x is the polynomial of kernel_exp (kernels_reference.c); everything else is an operation that IEEE 754 rounds
  *     exactly;
  *   - threads share out output elements, never the terms of one sum.
+ * Those of bf16 add terms of a product as their processor does, in pairs or pieces of 32 whose borders are fixed: the
+ * same bits for any number of threads.
  *
  * Arrays are row-major without padding, floats; arguments go outputs, inputs, sizes. M: rows, that is tokens of a
  * micro-batch; T: tokens of a sequence; d: width; h: head size; H = heads * h. Kernels run their own OpenMP regions. */

@@ -1,5 +1,5 @@
 /* The peak of a processor: fused multiply-adds alone, in as many independent chains as a tile of a product has sums.
- * Included behind product.h by kernels_avx2.c and kernels_avx512.c. */
+ * Included behind operand_fp32.h. */
 #ifndef SWEEP_MODEL_PEAK_H
 #define SWEEP_MODEL_PEAK_H
 
