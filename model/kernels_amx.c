@@ -7,7 +7,6 @@
 
 #include "model/operand_amx.h"
 
-#include "model/peak_bf16.h"
 #include "model/table.h"
 
 const struct kernels kernels_amx = {.isa = "amx", .bf16_alone = true, VECTOR_KERNELS};

@@ -7,7 +7,6 @@
 
 #include "model/operand_fp32.h"
 
-#include "model/peak.h"
 #include "model/table.h"
 
 const struct kernels kernels_avx512 = {.isa = "avx512", VECTOR_KERNELS};

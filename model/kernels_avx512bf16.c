@@ -8,7 +8,6 @@
 
 #include "model/operand_dot.h"
 
-#include "model/peak_bf16.h"
 #include "model/table.h"
 
 const struct kernels kernels_avx512bf16 = {.isa = "avx512bf16", .bf16_alone = true, VECTOR_KERNELS};

@@ -11,6 +11,7 @@
  *   DEPTH_STEP               terms that are packed together
  *   LEFT_SIZE, RIGHT_SIZE    operands of a tile, and of a panel, of at most BLOCK_DEPTH terms
  *   right_size(depth)        operands of a panel of so many terms
+ *   PEAK_CHAINS, PEAK_FLOPS  independent sums that fill the registers; floating-point operations of a peak_step
  *
  *   operands_begin(), operands_end()
  *       Around what a thread does with the functions below.
@@ -25,6 +26,9 @@
  *       One tile, as scores, of a block [depth, rows] of that kind.
  *   operands_multiply(c, stride, rows, columns, left, layout, right, depth, accumulate, next)
  *       C [rows, columns], at most [LEFT_ROWS, RIGHT_COLUMNS] of it, (+)= tile times panel; next: what C comes then.
+ *
+ *   peak_step(sum)
+ *       One multiply-add instruction a register of the vector, for measuring (peak.h).
  *
  * Packed rows and columns behind the last are zeros. depth <= BLOCK_DEPTH. */
 #ifndef SWEEP_MODEL_OPERAND_H

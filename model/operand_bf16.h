@@ -21,8 +21,15 @@ enum {
     DEPTH_STEP = PIECE,
     LEFT_SIZE = LEFT_ROWS * BLOCK_DEPTH,
     RIGHT_SIZE = RIGHT_COLUMNS * BLOCK_DEPTH,
-    SQUARE = LANES * PIECE /* operands of 16 rows, or columns, of a piece */
+    SQUARE = LANES * PIECE, /* operands of 16 rows, or columns, of a piece */
+    PEAK_CHAINS = 28,
+    PEAK_FLOPS = 4 * LANES
 };
+
+static inline vector peak_step(vector sum) {
+    const __m512bh halves = (__m512bh)_mm512_set1_epi32(0x3f003f00), ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
+    return _mm512_dpbf16_ps(sum, halves, ones);
+}
 
 /* Two neighbouring operands, read as one number. */
 typedef uint32_t __attribute__((may_alias)) pair_of_operands;

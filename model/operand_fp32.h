@@ -12,8 +12,14 @@ enum {
     RIGHT_COLUMNS = TILE_COLUMNS,
     DEPTH_STEP = 1,
     LEFT_SIZE = TILE_SIZE,
-    RIGHT_SIZE = TILE_COLUMNS * BLOCK_DEPTH
+    RIGHT_SIZE = TILE_COLUMNS * BLOCK_DEPTH,
+    PEAK_CHAINS = TILE_ROWS * TILE_VECTORS,
+    PEAK_FLOPS = 2 * LANES
 };
+
+static inline vector peak_step(vector sum) {
+    return vector_multiply_add(sum, vector_all(0.5F), vector_all(1.0F));
+}
 
 static inline size_t right_size(size_t depth) {
     return RIGHT_COLUMNS * depth;

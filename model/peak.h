@@ -1,25 +1,23 @@
-/* The peak of a processor: fused multiply-adds alone, in as many independent chains as a tile of a product has sums.
- * Included behind operand_fp32.h. */
+/* The peak of a processor: the multiply-adds of its operands alone (operand.h), in as many independent chains as fill
+ * the registers. */
 #ifndef SWEEP_MODEL_PEAK_H
 #define SWEEP_MODEL_PEAK_H
 
 static double multiply_adds(uint64_t rounds, float *result) {
-    enum { CHAINS = TILE_ROWS * TILE_VECTORS };
-    const vector factor = vector_all(0.5F), term = vector_all(1.0F);
-    vector chain[CHAINS];
+    vector chain[PEAK_CHAINS];
 #pragma GCC unroll 32
-    for (int i = 0; i < CHAINS; i++)
+    for (int i = 0; i < PEAK_CHAINS; i++)
         chain[i] = vector_all((float)i);
     for (uint64_t round = 0; round < rounds; round++)
 #pragma GCC unroll 32
-        for (int i = 0; i < CHAINS; i++)
-            chain[i] = vector_multiply_add(chain[i], factor, term);
+        for (int i = 0; i < PEAK_CHAINS; i++)
+            chain[i] = peak_step(chain[i]);
     vector sum = vector_zero();
 #pragma GCC unroll 32
-    for (int i = 0; i < CHAINS; i++)
+    for (int i = 0; i < PEAK_CHAINS; i++)
         sum = vector_add(sum, chain[i]);
     *result = vector_sum(sum);
-    return 2.0 * CHAINS * LANES * (double)rounds;
+    return (double)PEAK_FLOPS * PEAK_CHAINS * (double)rounds;
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "model/attention.h"
 #include "model/loss.h"
+#include "model/peak.h"
 #include "model/product.h"
 #include "model/rows.h"
 
