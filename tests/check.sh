@@ -14,3 +14,12 @@ check() { # check NAME COMMAND...: one line of TAP
         sed 's/^/# /' "$folder/log"
     fi
 }
+
+refuses() { # refuses TEXT COMMAND...: it ends with status 2 and one line that holds the text
+    text=$1
+    shift
+    "$@" >out 2>err
+    got=$?
+    cat err
+    [ "$got" -eq 2 ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -e "$text" err
+}

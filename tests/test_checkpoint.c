@@ -83,13 +83,6 @@ static char *bytes_of(const char *path, size_t *size) {
     return bytes;
 }
 
-static void bytes_write(const char *path, const char *bytes, size_t size) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void every_byte_comes_back(void **state) {
     const char *path = path_in(*state, "a.safetensors");
     struct model *model = model_trained();
@@ -174,7 +167,7 @@ static void header_edit(const char *path, const char *bytes, size_t size, const 
     memcpy(edited, &new_size, sizeof new_size);
     snprintf(edited + 8, size, "%.*s%s%s", (int)(place - header), header, new, place + strlen(old));
     memcpy(edited + 8 + new_size, bytes + 8 + header_size, size - 8 - header_size);
-    bytes_write(path, edited, size + new_size - header_size);
+    test_file_write(path, edited, size + new_size - header_size);
     free(edited);
     free(header);
 }
@@ -236,7 +229,7 @@ static void metadata_forge(const char *path) {
     snprintf(checksum, sizeof checksum, "%016" PRIx64, checksum64(texts, count * sizeof *texts));
     static const char key[] = "\"checksum_metadata\":\"";
     memcpy(strstr(bytes + 8, key) + strlen(key), checksum, 16);
-    bytes_write(path, bytes, size);
+    test_file_write(path, bytes, size);
     json_decref(header);
     free(bytes);
 }
@@ -286,20 +279,20 @@ static void wrong_sizes_are_refused_with_the_reason(void **state) {
     size_t size;
     char *bytes = bytes_of(path, &size);
     bytes[size] = 0;
-    bytes_write(path, bytes, size + 1);
+    test_file_write(path, bytes, size + 1);
     assert_refused(path, "run 7", "bytes of data; its model has");
-    bytes_write(path, bytes, size - 1);
+    test_file_write(path, bytes, size - 1);
     assert_refused(path, "run 7", "bytes of data; its model has");
     bytes[size - 1] ^= 1;
-    bytes_write(path, bytes, size);
+    test_file_write(path, bytes, size);
     assert_refused(path, "run 7", "checksum_variance is another");
     static const uint64_t sizes[] = {UINT64_MAX, UINT64_MAX - 7, (uint64_t)1 << 63, 1 << 30};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         memcpy(bytes, &sizes[i], sizeof sizes[i]);
-        bytes_write(path, bytes, size);
+        test_file_write(path, bytes, size);
         assert_refused(path, "run 7", "damaged, or no checkpoint");
     }
-    bytes_write(path, bytes, 8);
+    test_file_write(path, bytes, 8);
     assert_refused(path, "run 7", "no checkpoint");
     assert_refused("/dev/null", "run 7", "no checkpoint");
     assert_refused(*state, "run 7", "no checkpoint");
@@ -307,7 +300,7 @@ static void wrong_sizes_are_refused_with_the_reason(void **state) {
     memset(bytes, '[', size); /* nested as deep as it goes */
     const uint64_t header_size = size - 8;
     memcpy(bytes, &header_size, sizeof header_size);
-    bytes_write(path, bytes, size);
+    test_file_write(path, bytes, size);
     assert_refused(path, "run 7", "no JSON");
     free(bytes);
 }
@@ -330,7 +323,7 @@ static void mutated_checkpoints_are_refused(void **state) {
             /* half of them characters of JSON, which get further */
             mutant[random_below(range, 5, i, 2 * c)] = i % 2 ? (char)value : "0123456789\"\\{}[],:u "[value % 20];
         }
-        bytes_write(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
+        test_file_write(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
         struct checkpoint found;
         struct error error = {0};
         if (model_load(loaded, path, "run 7", &found, &error) != 0) {

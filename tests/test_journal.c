@@ -22,13 +22,6 @@ static void read_bytes(const char *path, char **bytes, size_t *size) {
     assert_int_equal(file_read(path, SIZE_MAX, bytes, size, NULL), 0);
 }
 
-static void write_bytes(const char *path, const void *bytes, size_t size) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static size_t size_of(const char *path) {
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
@@ -129,6 +122,41 @@ static void earlier_attempts_are_dropped(void **state) {
     study_data_free(&data);
 }
 
+/* A run that goes on from step `resumed` tells the points of these indices; its losses tell the attempts apart. */
+static void go_on(struct journal *journal, uint64_t resumed, uint32_t first, uint32_t end, double loss) {
+    struct run_outcome begun = sample_outcome(3, RUN_RUNNING, 1);
+    begun.resumed = resumed;
+    assert_int_equal(journal_add_outcome(journal, &begun, NULL), 0);
+    for (uint32_t i = first; i < end; i++) {
+        struct curve_point point = sample_curve(3, i), other = sample_curve(2, i + (uint32_t)loss * 10);
+        point.loss = loss;
+        assert_int_equal(journal_add_curve(journal, &point, 1, NULL), 0);
+        assert_int_equal(journal_add_curve(journal, &other, 1, NULL), 0);
+    }
+}
+
+static void points_behind_the_checkpoint_are_dropped(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study(), again;
+    struct journal *journal = begin_journal(path, &data);
+    go_on(journal, 0, 0, 3, 1);   /* steps 50 to 150 */
+    go_on(journal, 100, 2, 4, 2); /* 150 and 200 again */
+    go_on(journal, 150, 3, 4, 3); /* 200 again */
+    assert_int_equal(journal_close(journal, NULL), 0);
+    uint64_t torn;
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    const double losses[] = {1, 1, 2, 3};
+    assert_int_equal(again.curve_count, 4 + 6); /* the other run loses none */
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct curve_point *point = &again.curves[6 + i];
+        assert_true(point->run == 3 && point->step == 50 * (i + 1) && point->loss == losses[i]);
+    }
+    assert_int_equal(again.outcomes[3].resumed, 150);
+    assert_int_equal(again.outcomes[3].status, RUN_WAITING);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
 static void run_without_its_worker_waits(void **state) {
     const char *path = path_in(*state, "a.journal");
     struct study_data data = sample_study(), again;
@@ -167,7 +195,7 @@ static void tail_torn_at_any_byte_is_cut(void **state) {
     const size_t last = before + 16 + 3 * 32; /* then comes the mark of the sync */
     assert_int_equal(size, last + 24);
     for (size_t cut = before; cut < size; cut++) {
-        write_bytes(torn_path, bytes, cut);
+        test_file_write(torn_path, bytes, cut);
         if (cut % 8 != 0) { /* reading cuts in thought what opening cuts in the file; it is not synced */
             assert_int_equal(journal_read(torn_path, &again, &torn, NULL), 0);
             assert_int_equal(torn, cut - (cut < last ? before : last));
@@ -194,7 +222,7 @@ static void tail_torn_at_any_byte_is_cut(void **state) {
         }
     }
     for (size_t cut = first; cut < before; cut += 7) { /* as if nothing had been synced behind */
-        write_bytes(torn_path, bytes, cut);
+        test_file_write(torn_path, bytes, cut);
         assert_int_equal(journal_read(torn_path, &again, &torn, NULL), 0);
         assert_int_equal(again.run_count, SAMPLE_RUNS);
         study_data_free(&again);
@@ -217,12 +245,12 @@ static void unsynced_records_with_a_hole_are_cut(void **state) {
     uint64_t torn;
     read_bytes(path, &bytes, &size);
     memset(bytes + before + 48, 0, 48);
-    write_bytes(path, bytes, size - 24); /* without the mark of the sync */
+    test_file_write(path, bytes, size - 24); /* without the mark of the sync */
     assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
     assert_int_equal(again.curve_count, 1);
     assert_int_equal(torn, size - 24 - before - 48);
     study_data_free(&again);
-    write_bytes(path, bytes, size); /* with it: the hole was once whole */
+    test_file_write(path, bytes, size); /* with it: the hole was once whole */
     struct error error;
     assert_int_equal(journal_read(path, &again, &torn, &error), -1);
     char wanted[64];
@@ -243,7 +271,7 @@ static void each_flipped_byte_in_the_middle_is_refused(void **state) {
     read_bytes(path, &bytes, &size);
     for (size_t i = 0; i < size - 24; i++) { /* the last 24 are the mark of the last sync: lost, nothing else is */
         bytes[i] = (char)(bytes[i] ^ (1 << i % 8));
-        write_bytes(path, bytes, size);
+        test_file_write(path, bytes, size);
         struct error error = {0};
         struct journal *journal;
         assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
@@ -270,7 +298,7 @@ static void mutated_journals_never_crash(void **state) {
         const uint64_t changes = 1 + random_below(8, 5, i, 0);
         for (uint64_t c = 1; c <= changes; c++)
             mutant[random_below(size, 5, i, 2 * c)] = (char)random_u64(5, i, 2 * c + 1);
-        write_bytes(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
+        test_file_write(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
         if (journal_read(path, &again, &torn, NULL) == 0) {
             assert_int_equal(study_data_check(&again, path, NULL), 0);
             study_data_free(&again);
@@ -331,7 +359,7 @@ static void lock_of_another_host_is_refused(void **state) {
     const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
     struct study_data data = sample_study(), again;
     write_sample(path, &data);
-    write_bytes(lock, "elsewhere.example 17\n", 21);
+    test_file_write(lock, "elsewhere.example 17\n", 21);
     struct journal *journal;
     uint64_t torn;
     struct error error;
@@ -418,11 +446,11 @@ static void files_that_are_no_journals_are_refused(void **state) {
     uint64_t torn;
     static const char *const texts[] = {"", "SWEEPJNL", "SWEEPJNL\2\0\0\0\0\0\0", "\211HDF\r\n\032\n and so on and on"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        write_bytes(path, texts[i], i == 2 ? 16 : strlen(texts[i]));
+        test_file_write(path, texts[i], i == 2 ? 16 : strlen(texts[i]));
         assert_int_equal(journal_read(path, &data, &torn, &error), -1);
         assert_int_equal(error.code, ERROR_INPUT);
     }
-    write_bytes(path, "SWEEPJNL\1\0\0\0\0\0\0", 16);
+    test_file_write(path, "SWEEPJNL\1\0\0\0\0\0\0", 16);
     assert_int_equal(journal_read(path, &data, &torn, &error), -1);
     assert_non_null(strstr(error.message, "version 1"));
     struct journal *journal;
@@ -459,21 +487,14 @@ static void appending_a_point_takes_microseconds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(what_was_told_comes_back_in_order),
-        IN_FOLDER(opened_journal_goes_on_where_it_ended),
-        IN_FOLDER(earlier_attempts_are_dropped),
-        IN_FOLDER(run_without_its_worker_waits),
-        IN_FOLDER(tail_torn_at_any_byte_is_cut),
-        IN_FOLDER(unsynced_records_with_a_hole_are_cut),
-        IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
-        IN_FOLDER(mutated_journals_never_crash),
-        IN_FOLDER(second_writer_is_refused),
-        IN_FOLDER(lock_of_a_dead_process_is_taken_over),
-        IN_FOLDER(lock_of_another_host_is_refused),
-        IN_FOLDER(impossible_things_are_not_written),
-        IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
-        IN_FOLDER(files_that_are_no_journals_are_refused),
-        IN_FOLDER(appending_a_point_takes_microseconds),
+        IN_FOLDER(what_was_told_comes_back_in_order),      IN_FOLDER(opened_journal_goes_on_where_it_ended),
+        IN_FOLDER(earlier_attempts_are_dropped),           IN_FOLDER(points_behind_the_checkpoint_are_dropped),
+        IN_FOLDER(run_without_its_worker_waits),           IN_FOLDER(tail_torn_at_any_byte_is_cut),
+        IN_FOLDER(unsynced_records_with_a_hole_are_cut),   IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
+        IN_FOLDER(mutated_journals_never_crash),           IN_FOLDER(second_writer_is_refused),
+        IN_FOLDER(lock_of_a_dead_process_is_taken_over),   IN_FOLDER(lock_of_another_host_is_refused),
+        IN_FOLDER(impossible_things_are_not_written),      IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
+        IN_FOLDER(files_that_are_no_journals_are_refused), IN_FOLDER(appending_a_point_takes_microseconds),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

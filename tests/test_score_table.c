@@ -89,13 +89,6 @@ static size_t mutate(char *bytes, size_t size, uint64_t mutant) {
     return size;
 }
 
-static void write_bytes(const char *path, const char *bytes, size_t size) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void damaged_files_end_in_an_answer(void **state) {
     char path[FILE_PATH_SIZE], *matrix, *languages, *mutant;
     size_t matrix_size, languages_size;
@@ -112,7 +105,7 @@ static void damaged_files_end_in_an_answer(void **state) {
         const bool of_matrix = number % 2;
         const size_t size = of_matrix ? matrix_size : languages_size;
         memcpy(mutant, of_matrix ? matrix : languages, size);
-        write_bytes(path, mutant, mutate(mutant, size, number));
+        test_file_write(path, mutant, mutate(mutant, size, number));
         int result = score_table_read(&table, of_matrix ? path : MATRIX, &error);
         if (result == 0) {
             result = language_groups_read(&groups, &table, of_matrix ? LANGUAGES : path, &error);

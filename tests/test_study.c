@@ -20,13 +20,6 @@ static const char base[] = "study: test\n"
                            "  multilingual: {mixtures: {three: [en, es, ru]}, sizes: [0]}\n"
                            "evaluation: {every_tokens: 1e5}\n";
 
-static void write_text(const char *path, const char *text, size_t size) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
 /* Reads a text as study file; *said receives the lines of mistakes without "sweep: PATH:". The caller frees it. */
 static int read_text(const char *folder, const char *text, size_t size, struct study *study, char **said,
                      struct error *error) {
@@ -34,7 +27,7 @@ static int read_text(const char *folder, const char *text, size_t size, struct s
     size_t length;
     snprintf(path, sizeof path, "%s/study.yaml", folder);
     snprintf(prefix, sizeof prefix, "sweep: %s:", path);
-    write_text(path, text, size);
+    test_file_write(path, text, size);
     FILE *file = open_memstream(&lines, &length);
     assert_non_null(file);
     const int result = study_read(path, study, file, error);
