@@ -248,22 +248,6 @@ static int finish(struct session *session, struct error *error) {
     return result;
 }
 
-/* A study that was told to stop: what there is becomes an archive. */
-static int stop(struct session *session, struct error *error) {
-    struct study_data data;
-    uint64_t torn;
-    if (journal_sync(session->journal, error) != 0 || journal_read(session->journal_path, &data, &torn, error) != 0)
-        return -1;
-    int result = archive_write(session->study.archive, &data, error);
-    study_data_free(&data);
-    if (result == 0)
-        result = error_set(error, ERROR_FAILED,
-                           "stopped: %zu of %zu runs are done; the same command goes on from the checkpoints in "
-                           "%s.checkpoints",
-                           session->schedule.counts[RUN_DONE], session->plan.count, session->study.archive);
-    return result;
-}
-
 static int session_run(struct session *session, MPI_Comm comm, const struct machine *machines, struct error *error) {
     if (plan_make(&session->study, &session->plan, error) != 0)
         return -1;
@@ -289,7 +273,12 @@ static int session_run(struct session *session, MPI_Comm comm, const struct mach
         return -1;
     progress_end(&session->progress);
     checkpoints_end(&session->study);
-    return coordinator.stopped ? stop(session, error) : finish(session, error);
+    if (coordinator.stopped)
+        return error_set(error, ERROR_FAILED,
+                         "stopped: %zu of %zu runs are done; the same command goes on from the checkpoints in "
+                         "%s.checkpoints",
+                         session->schedule.counts[RUN_DONE], session->plan.count, session->study.archive);
+    return finish(session, error);
 }
 
 /* What rank 0 does. */

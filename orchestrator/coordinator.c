@@ -320,10 +320,12 @@ int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct
     }
     struct crew crew = {.comm = comm, .machines = machines, .ranks = machines[0].ranks, .spec = spec};
     stop_listen();
-    const int result = crew.ranks > 1 ? run_over_workers(coordinator, &crew, error)
-                                      : run_alone(coordinator, &machines[0], spec, error);
+    int result = crew.ranks > 1 ? run_over_workers(coordinator, &crew, error)
+                                : run_alone(coordinator, &machines[0], spec, error);
     stop_listen_no_more();
     coordinator->stopped = coordinator->schedule->counts[RUN_WAITING] > 0 && (stop_asked() || crew.halted);
+    if (result == 0 && coordinator->stopped)
+        result = publish(coordinator, error);
     free(spec);
     free(coordinator->resumed);
     return result;

@@ -29,7 +29,7 @@ struct coordinator {
 
 /* Does every run that the schedule still has waiting, over the workers of comm or alone; machines: [ranks], what each
  * rank is. Failed runs are recorded and the others go on; an error of the journal ends everything. A signal to any rank
- * (worker/stop.h) ends all runs behind a checkpoint. */
+ * (worker/stop.h) ends all runs behind a checkpoint; what there is then is published. */
 int coordinator_run(struct coordinator *coordinator, MPI_Comm comm, const struct machine *machines,
                     struct error *error);
 
