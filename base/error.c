@@ -21,7 +21,7 @@ void error_set_message_errno(struct error *error, enum error_code code, const ch
         return;
     va_list arguments;
     va_start(arguments, format);
-    error->code = code;
+    error->code = reason == ENOSPC || reason == EDQUOT ? ERROR_NO_ROOM : code;
     const int written = vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     if (written >= 0 && (size_t)written < sizeof error->message)

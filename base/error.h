@@ -14,6 +14,7 @@ enum error_code {
     ERROR_NONE = 0,
     ERROR_FAILED = 1, /* the work failed or something is missing; exit status 1 */
     ERROR_INPUT = 2,  /* command line, study file or input is wrong; exit status 2 */
+    ERROR_NO_ROOM,    /* a disk or a quota is full: the same may work later; exit status 1 */
 };
 
 struct error {
@@ -22,8 +23,8 @@ struct error {
 };
 
 /* Sets code and message (printf style, cut at the size of the buffer); is -1, so that it can be returned.
- * error_set_errno puts ": <reason of errno>" behind the message. Macros, so that static analysers see that they are
- * never 0. */
+ * error_set_errno puts ": <reason of errno>" behind the message, and makes a full disk ERROR_NO_ROOM. Macros, so that
+ * static analysers see that they are never 0. */
 #define error_set(...)       (error_set_message(__VA_ARGS__), error_minus_one())
 #define error_set_errno(...) (error_set_message_errno(__VA_ARGS__), error_minus_one())
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 int file_join(char path[FILE_PATH_SIZE], const char *folder, const char *name, struct error *error) {
@@ -29,6 +30,13 @@ void file_folder(char folder[FILE_PATH_SIZE], const char *path) {
 
 bool file_exists(const char *path) {
     return access(path, F_OK) == 0;
+}
+
+bool file_disk_full(const char *path) {
+    char folder[FILE_PATH_SIZE];
+    struct statvfs disk;
+    file_folder(folder, path);
+    return statvfs(folder, &disk) == 0 && disk.f_bavail * disk.f_frsize < 65536;
 }
 
 int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error) {

@@ -18,6 +18,9 @@ void file_folder(char folder[FILE_PATH_SIZE], const char *path);
 
 bool file_exists(const char *path);
 
+/* Is the disk that holds path full, but for some kilobytes? */
+bool file_disk_full(const char *path);
+
 /* Reads a whole file. *bytes has a zero byte behind its *size bytes; the caller frees it. Refuses files over limit. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error);
 

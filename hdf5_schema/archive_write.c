@@ -296,6 +296,8 @@ int archive_write(const char *path, const struct study_data *data, struct error 
     if (result == 0)
         result = append_seal(temporary, error);
     if (result != 0) {
+        if (error && file_disk_full(path))
+            error->code = ERROR_NO_ROOM; /* HDF5 does not tell */
         unlink(temporary);
         return result;
     }

@@ -18,31 +18,34 @@ struct journal {
     int descriptor;
     char path[FILE_PATH_SIZE];
     struct journal_lock lock;
-    struct error failure; /* the first; sticky */
-    uint8_t *buffer;      /* appended, not yet written */
+    struct error failure; /* the first; sticky, unless a disk was full */
+    uint8_t *buffer;      /* appended since the last sync */
     size_t used, room;
+    size_t in_file;   /* bytes of the buffer that the file has */
     uint64_t written; /* bytes in the file */
     uint64_t synced;  /* those of them up to the last synced mark */
     uint32_t run_count;
 };
 
-static int tell_failure(const struct journal *journal, struct error *error) {
+static int tell_failure(struct journal *journal, struct error *error) {
     if (error)
         *error = journal->failure;
+    if (journal->failure.code == ERROR_NO_ROOM) /* nothing is lost: the buffer goes on where it was */
+        journal->failure.code = ERROR_NONE;
     return -1;
 }
 
 static int write_buffer(struct journal *journal) {
-    for (size_t done = 0; done < journal->used;) {
-        const ssize_t size = write(journal->descriptor, journal->buffer + done, journal->used - done);
+    while (journal->in_file < journal->used) {
+        const ssize_t size =
+            write(journal->descriptor, journal->buffer + journal->in_file, journal->used - journal->in_file);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)
             return error_set_errno(&journal->failure, ERROR_FAILED, "%s: cannot be written", journal->path);
-        done += (size_t)size;
+        journal->in_file += (size_t)size;
         journal->written += (uint64_t)size;
     }
-    journal->used = 0;
     return 0;
 }
 
@@ -68,8 +71,11 @@ static uint8_t *record_begin(struct journal *journal, size_t payload_size) {
                   payload_size, RECORD_SIZE_MAX);
         return NULL;
     }
-    if (journal->used >= BUFFER_FULL && write_buffer(journal) != 0)
-        return NULL;
+    if (journal->used - journal->in_file >= BUFFER_FULL && write_buffer(journal) != 0) {
+        if (journal->failure.code != ERROR_NO_ROOM)
+            return NULL;
+        journal->failure.code = ERROR_NONE; /* the next sync tells */
+    }
     uint8_t *record = reserve(journal, RECORD_HEADER_SIZE + payload_size);
     return record ? record + RECORD_HEADER_SIZE : NULL;
 }
@@ -188,17 +194,30 @@ static int write_synced_mark(struct journal *journal) {
     return 0;
 }
 
+/* After a sync that failed nobody knows which pages reached the disk: all since the last good one are written again. */
+static void take_back(struct journal *journal) {
+    const uint64_t kept = journal->written - journal->in_file;
+    if (ftruncate(journal->descriptor, (off_t)kept) != 0) {
+        journal->failure.code = ERROR_FAILED;
+        return;
+    }
+    journal->written = kept;
+    journal->in_file = 0;
+}
+
 int journal_sync(struct journal *journal, struct error *error) {
     if (journal->failure.code != ERROR_NONE)
         return tell_failure(journal, error);
-    if (journal->used == 0 && journal->written == journal->synced)
+    if (journal->in_file == journal->used && journal->written == journal->synced)
         return 0;
     if (write_buffer(journal) != 0)
         return tell_failure(journal, error);
     if (fdatasync(journal->descriptor) != 0) {
         error_set_errno(&journal->failure, ERROR_FAILED, "%s: cannot be synced", journal->path);
+        take_back(journal);
         return tell_failure(journal, error);
     }
+    journal->used = journal->in_file = 0;
     return write_synced_mark(journal) == 0 ? 0 : tell_failure(journal, error);
 }
 

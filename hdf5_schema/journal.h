@@ -27,7 +27,7 @@
 
 #include <stdint.h>
 
-enum { JOURNAL_VERSION = 2 };
+enum { JOURNAL_VERSION = 3 };
 
 #define JOURNAL_MAGIC "SWEEPJNL" /* its first 8 bytes */
 
@@ -44,8 +44,9 @@ int journal_open(struct journal **journal, const char *path, struct study_data *
 /* Reads a journal without writing to it (a torn tail is skipped and told). */
 int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes, struct error *error);
 
-/* Append. Buffered until journal_sync; an error is sticky and every later call fails with it. Runs are added in the
- * order of their numbers, and before anything that names them. */
+/* Append. Buffered until journal_sync; an error is sticky and every later call fails with it, but ERROR_NO_ROOM, which
+ * only journal_sync gives, is not: what was appended waits in memory for the next sync. Runs are added in the order of
+ * their numbers, and before anything that names them. */
 int journal_add_run(struct journal *journal, const struct run_record *run, struct error *error);
 int journal_add_outcome(struct journal *journal, const struct run_outcome *outcome, struct error *error);
 int journal_add_curve(struct journal *journal, const struct curve_point *points, uint32_t count, struct error *error);

@@ -62,6 +62,8 @@ static const struct column execution_columns[] = {
     EXECUTION(run, NULL, "number of the run"),
     EXECUTION(attempt, "1", "attempts begun so far; one that was interrupted and goes on is the same"),
     EXECUTION(resumed, "steps", "steps of the checkpoint that the last attempt went on from, 0: none"),
+    EXECUTION(step, "steps", "optimizer steps done when the last attempt ended, or began if it has not ended"),
+    EXECUTION(learning_rate, "1", "learning rate of the last attempt: that of the study, or less after it diverged"),
     EXECUTION(ranks, "1", "ranks that trained the run together"),
     EXECUTION(threads, "1", "threads of a rank"),
     EXECUTION(isa, NULL, "instruction set of the kernels"),

@@ -47,8 +47,10 @@ struct run_record {
 struct run_outcome {
     uint32_t run;
     enum run_status status;
-    uint32_t attempt; /* 1 for the first */
-    uint64_t resumed; /* step of the checkpoint that it went on from; 0: none */
+    uint32_t attempt;     /* 1 for the first */
+    uint64_t resumed;     /* step of the checkpoint that it went on from; 0: none */
+    uint64_t step;        /* steps done when it ended; running: those it begins behind */
+    double learning_rate; /* of the attempt: that of the study, or less after one that diverged */
     uint32_t ranks, threads;
     char isa[16];
     double seconds;         /* wall clock of the attempt */

@@ -14,6 +14,9 @@
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { FULL_DISK_SECONDS = 2 };
 
 /* Everything that rank 0 holds from the study file to the archive. */
 struct session {
@@ -21,23 +24,19 @@ struct session {
     struct plan plan;
     struct schedule schedule;
     struct progress progress;
-    struct journal *journal;
+    struct ledger ledger;
     char journal_path[FILE_PATH_SIZE];
     char *settings; /* of the study, and the identities of its corpus */
-    uint32_t *attempts;
-    uint64_t *resume_most; /* [runs] as in run_spec */
     bool quiet;
 };
 
 static void session_close(struct session *session) {
-    journal_close(session->journal, NULL);
+    ledger_close(&session->ledger);
     progress_end(&session->progress);
     schedule_free(&session->schedule);
     plan_free(&session->plan);
     study_free(&session->study);
     free(session->settings);
-    free(session->attempts);
-    free(session->resume_most);
 }
 
 static int session_settings(struct session *session, struct error *error) {
@@ -63,10 +62,10 @@ static int add_runs(struct session *session, size_t first, struct error *error) 
     for (size_t run = first; run < session->plan.count && result == 0; run++) {
         struct run_record planned;
         record_of_run(&session->study, &session->plan, (uint32_t)run, languages, &planned);
-        result = journal_add_run(session->journal, &planned, error);
+        result = journal_add_run(session->ledger.journal, &planned, error);
     }
     free(languages);
-    return result == 0 ? journal_sync(session->journal, error) : result;
+    return result == 0 ? journal_sync(session->ledger.journal, error) : result;
 }
 
 static int begin_journal(struct session *session, struct error *error) {
@@ -81,7 +80,7 @@ static int begin_journal(struct session *session, struct error *error) {
                          "with --archive",
                          study->archive, session->journal_path);
     if (file_make_folder(folder, error) != 0 ||
-        journal_create(&session->journal, session->journal_path, &record, error) != 0)
+        journal_create(&session->ledger.journal, session->journal_path, &record, error) != 0)
         return -1;
     return add_runs(session, 0, error);
 }
@@ -105,57 +104,20 @@ static int match_journal(const struct session *session, const struct study_data 
     return 0;
 }
 
-/* How far a checkpoint may be that a run goes on from: to the step before the first point that the journal lacks. What
- * was told since the last sync is lost when the coordinator is, while the checkpoint is there. */
-static int find_known_steps(struct session *session, const struct study_data *data, struct error *error) {
-    struct run_spec *spec = malloc(sizeof *spec);
-    if (!spec)
-        return error_set(error, ERROR_FAILED, "no memory for a run specification");
-    size_t curve = 0, loss = 0; /* both sorted by run, then step */
-    for (uint32_t run = 0; run < data->run_count; run++) {
-        uint64_t told = 0, evaluated = 0;
-        uint32_t sets = 0; /* of the last evaluation */
-        for (; curve < data->curve_count && data->curves[curve].run == run; curve++)
-            told = data->curves[curve].step;
-        plan_spec(&session->study, &session->plan, run, 1, spec);
-        for (; loss < data->loss_count && data->losses[loss].run == run; loss++) {
-            sets =
-                loss > 0 && data->losses[loss - 1].run == run && data->losses[loss - 1].step == data->losses[loss].step
-                    ? sets + 1
-                    : 1;
-            if (sets == spec->test_count)
-                evaluated = data->losses[loss].step;
-        }
-        const uint64_t next_curve = told + spec->curve_steps, next_evaluation = evaluated + spec->evaluation_steps;
-        if (data->outcomes[run].attempt > 0)
-            session->resume_most[run] = (next_curve < next_evaluation ? next_curve : next_evaluation) - 1;
-    }
-    free(spec);
-    return 0;
-}
-
 static int resume_journal(struct session *session, struct error *error) {
     struct study_data data;
     uint64_t torn;
-    if (journal_open(&session->journal, session->journal_path, &data, &torn, error) != 0)
+    if (journal_open(&session->ledger.journal, session->journal_path, &data, &torn, error) != 0)
         return -1;
     int result = match_journal(session, &data, error);
     if (result == 0) {
-        for (size_t run = 0; run < data.run_count; run++) {
-            const struct run_outcome *outcome = &data.outcomes[run];
-            session->attempts[run] = outcome->attempt;
-            if (outcome->status == RUN_DONE)
-                schedule_set(&session->schedule, (uint32_t)run, RUN_DONE);
-            if (outcome->status == RUN_WAITING && outcome->attempt > 0)
-                session->attempts[run]--; /* an attempt that was interrupted goes on */
-        }
-        result = find_known_steps(session, &data, error);
+        ledger_recall(&session->ledger, &data);
         if (!session->quiet && torn > 0)
             fprintf(stderr, "journal: cut %llu bytes of a record that was not finished\n", (unsigned long long)torn);
         if (!session->quiet)
             fprintf(stderr, "resuming: %zu of %zu runs are done\n", session->schedule.counts[RUN_DONE],
                     session->plan.count);
-        if (result == 0 && data.run_count < session->plan.count) /* it was killed while it wrote the plan */
+        if (data.run_count < session->plan.count) /* it was killed while it wrote the plan */
             result = add_runs(session, data.run_count, error);
     }
     study_data_free(&data);
@@ -165,10 +127,10 @@ static int resume_journal(struct session *session, struct error *error) {
 static int open_journal(struct session *session, struct error *error) {
     if (snprintf(session->journal_path, FILE_PATH_SIZE, "%s.journal", session->study.archive) >= FILE_PATH_SIZE)
         return error_set(error, ERROR_INPUT, "%s: the path is too long", session->study.archive);
-    session->attempts = calloc(session->plan.count, sizeof *session->attempts);
-    session->resume_most = calloc(session->plan.count, sizeof *session->resume_most);
-    if (!session->attempts || !session->resume_most)
-        return error_set(error, ERROR_FAILED, "no memory for %zu runs", session->plan.count);
+    if (ledger_open(&session->ledger, &session->study, &session->plan, &session->schedule, &session->progress, error) !=
+        0)
+        return -1;
+    session->ledger.journal_path = session->journal_path;
     return file_exists(session->journal_path) ? resume_journal(session, error) : begin_journal(session, error);
 }
 
@@ -219,7 +181,8 @@ static int say_results(const struct session *session, const struct study_data *d
         return 0;
     for (size_t run = 0; run < data->run_count; run++)
         if (data->outcomes[run].status == RUN_FAILED)
-            fprintf(stderr, "sweep: run %zu (%s, %s): %s\n", run, data->runs[run].name, data->runs[run].size,
+            fprintf(stderr, "sweep: run %zu (%s, %s), attempt %u, behind step %llu: %s\n", run, data->runs[run].name,
+                    data->runs[run].size, data->outcomes[run].attempt, (unsigned long long)data->outcomes[run].step,
                     data->outcomes[run].cause);
     return error_set(error, ERROR_FAILED, "%zu of %zu runs failed; the same command tries them again", failed,
                      data->run_count);
@@ -227,12 +190,25 @@ static int say_results(const struct session *session, const struct study_data *d
 
 /* ---- the way of the data ---- */
 
+/* All that was trained is in the journal, so a full disk can be waited for. */
+static int write_archive(const struct session *session, const struct study_data *data, struct error *error) {
+    int result = archive_write(session->study.archive, data, error);
+    if (result != 0 && error->code == ERROR_NO_ROOM)
+        fprintf(stderr, "paused: %s; goes on when there is room\n", error->message);
+    while (result != 0 && error->code == ERROR_NO_ROOM) {
+        sleep(FULL_DISK_SECONDS);
+        result = archive_write(session->study.archive, data, error);
+    }
+    return result;
+}
+
 static int finish(struct session *session, struct error *error) {
     struct study_data data;
     uint64_t torn;
     char *notes = NULL;
     size_t size;
-    if (journal_sync(session->journal, error) != 0 || journal_read(session->journal_path, &data, &torn, error) != 0)
+    if (journal_sync(session->ledger.journal, error) != 0 ||
+        journal_read(session->journal_path, &data, &torn, error) != 0)
         return -1;
     FILE *notes_file = open_memstream(&notes, &size);
     int result = notes_file ? postfit(&session->study, &data, notes_file, error)
@@ -240,7 +216,7 @@ static int finish(struct session *session, struct error *error) {
     if (notes_file)
         fclose(notes_file);
     if (result == 0)
-        result = archive_write(session->study.archive, &data, error);
+        result = write_archive(session, &data, error);
     if (result == 0)
         result = say_results(session, &data, notes, error);
     free(notes);
@@ -248,32 +224,25 @@ static int finish(struct session *session, struct error *error) {
     return result;
 }
 
-static int session_run(struct session *session, MPI_Comm comm, const struct machine *machines, struct error *error) {
+static int session_run(struct session *session, struct crew *crew, struct error *error) {
     if (plan_make(&session->study, &session->plan, error) != 0)
         return -1;
     if (!session->quiet) {
         fprintf(stderr, "sweep " SWEEP_VERSION "\n");
-        say_machine(machines);
+        say_machine(crew->machines);
         say_study(session);
     }
     if (session_settings(session, error) != 0 || schedule_make(&session->schedule, &session->plan, error) != 0 ||
         open_journal(session, error) != 0 ||
         progress_begin(&session->progress, &session->schedule, session->quiet, error) != 0)
         return -1;
-    struct coordinator coordinator = {.study = &session->study,
-                                      .plan = &session->plan,
-                                      .journal = session->journal,
-                                      .journal_path = session->journal_path,
-                                      .schedule = &session->schedule,
-                                      .progress = &session->progress,
-                                      .attempts = session->attempts,
-                                      .resume_most = session->resume_most};
+    bool stopped = false;
     if (checkpoints_begin(&session->study, error) != 0 ||
-        (session->schedule.counts[RUN_WAITING] > 0 && coordinator_run(&coordinator, comm, machines, error) != 0))
+        (session->schedule.counts[RUN_WAITING] > 0 && coordinator_run(&session->ledger, crew, &stopped, error) != 0))
         return -1;
     progress_end(&session->progress);
     checkpoints_end(&session->study);
-    if (coordinator.stopped)
+    if (stopped)
         return error_set(error, ERROR_FAILED,
                          "stopped: %zu of %zu runs are done; the same command goes on from the checkpoints in "
                          "%s.checkpoints",
@@ -282,8 +251,7 @@ static int session_run(struct session *session, MPI_Comm comm, const struct mach
 }
 
 /* What rank 0 does. */
-static int coordinate(const struct command *command, int count, char **words, MPI_Comm comm,
-                      const struct machine *machines, struct error *error) {
+static int coordinate(const struct command *command, int count, char **words, struct crew *crew, struct error *error) {
     const char *path, *archive = NULL;
     struct session session = {0};
     const struct option options[] = {{.name = "--archive",
@@ -301,7 +269,7 @@ static int coordinate(const struct command *command, int count, char **words, MP
     if (archive)
         result = file_join(session.study.archive, ".", archive, error);
     if (result == 0)
-        result = session_run(&session, comm, machines, error);
+        result = session_run(&session, crew, error);
     session_close(&session);
     return result;
 }
@@ -312,20 +280,27 @@ int command_run(const struct command *command, int count, char **words, struct e
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     int provided;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
-        return error_set(error, ERROR_FAILED, "MPI cannot be started");
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE)
+        return error_set(error, ERROR_FAILED, "MPI cannot be started, or was built without support for threads");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* a rank that died is done without */
     struct machine machine;
     kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
     machine_find(MPI_COMM_WORLD, &machine);
     struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);
-    int result = 0;
-    if (machine.rank > 0) {
-        worker_serve(MPI_COMM_WORLD);
-    } else {
-        result = coordinate(command, count, words, MPI_COMM_WORLD, machines, error);
-        coordinator_dismiss(MPI_COMM_WORLD);
+    struct heart *heart = NULL;
+    int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
+    bool all_there = true;
+    if (result == 0 && machine.rank > 0) {
+        all_there = worker_serve(MPI_COMM_WORLD);
+    } else if (result == 0) {
+        struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
+        result = coordinate(command, count, words, &crew, error);
+        crew_dismiss(MPI_COMM_WORLD, crew.lost);
+        all_there = crew.lost == 0;
     }
+    heart_stop(heart);
     free(machines);
-    MPI_Finalize();
+    if (all_there)
+        MPI_Finalize(); /* waits for every rank */
     return result;
 }

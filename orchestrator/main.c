@@ -100,5 +100,5 @@ int main(int count, char **words) {
     fflush(stdout);
     if (error.message[0]) /* empty: said already, or by another rank */
         fprintf(stderr, "sweep: %s\n", error.message);
-    return error.code;
+    return error.code == ERROR_INPUT ? ERROR_INPUT : ERROR_FAILED;
 }

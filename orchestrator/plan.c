@@ -79,7 +79,8 @@ static int plan_run(const struct study *study, uint32_t group, uint32_t mixture,
                                       .batch = micro_batch(study, size),
                                       .sequence = study->sequence,
                                       .dropout = (float)study->dropout};
-    *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
+    *run =
+        (struct planned_run){.group = group, .mixture = mixture, .size = s, .ranks = 1, .waits_for = WAITS_FOR_NOTHING};
     run->steps = ceil_divide(size->tokens, step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);

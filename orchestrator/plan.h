@@ -12,6 +12,7 @@ enum { WAITS_FOR_NOTHING = -1 };
 
 struct planned_run {
     uint32_t group, mixture, size; /* indices into the study */
+    uint32_t ranks;                /* that train it together */
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */

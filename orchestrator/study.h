@@ -72,6 +72,9 @@ struct study {
     double checkpoint_minutes;
     uint64_t checkpoint_steps; /* 0: by minutes alone */
 
+    uint32_t retries;           /* of a run that failed */
+    double retry_learning_rate; /* factor on the learning rate of the next attempt, when a run diverged */
+
     uint64_t evaluation_every_tokens, evaluation_tokens;
     double reference_tokens; /* d of the bilingual transfer score */
 

@@ -123,6 +123,15 @@ const struct study_key study_keys[] = {
     {"checkpoints.steps", STUDY(checkpoint_steps), "0", NULL, 0, 1e9, NULL,
      "And every so many optimizer steps; 0: by minutes alone."},
 
+    {"retries", MAPPING, "", NULL, 0, 0, NULL,
+     "What happens to a run that failed: its cause is recorded, the others go on, and it is tried again from its last "
+     "checkpoint."},
+    {"retries.most", STUDY(retries), "2", NULL, 0, 1000, NULL,
+     "So many times; the same command tries it so often once more."},
+    {"retries.learning_rate_factor", STUDY(retry_learning_rate), "1", NULL, 0.001, 1, NULL,
+     "Factor on the learning rate each time a run has diverged; below 1 it begins anew. With 1 the same numbers come "
+     "again, unless the machine was at fault."},
+
     {"runs", MAPPING, NULL, NULL, 0, 0, NULL, "What is trained, in the order of the file. At least one of these."},
     {"runs.monolingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each language and size."},
     {"runs.monolingual.languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},

@@ -25,11 +25,12 @@ static void print_value(FILE *file, const struct study_key *key, const void *fie
 }
 
 /* Names and paths say where things are, not what they are: a study may be moved. When checkpoints are taken changes
- * nothing either. */
+ * nothing either, and what happens to a run that failed may be
+ * decided when it has. */
 static bool is_setting(const struct study *study, const struct study_key *key) {
     if (key->form == KEY_MAPPING || key->form == KEY_STRUCTURED || key->form == KEY_NAME || key->form == KEY_PATH)
         return false;
-    if (strncmp(key->path, "checkpoints.", 12) == 0)
+    if (strncmp(key->path, "checkpoints.", 12) == 0 || strncmp(key->path, "retries.", 8) == 0)
         return false;
     if (strncmp(key->path, "corpus.synthetic.", 17) == 0 && !study->synthetic)
         return false;

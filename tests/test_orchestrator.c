@@ -1,62 +1,11 @@
-/* orchestrator/: schedule, settings, and what is fitted after the runs. Study files and plans have tests of their own.
+/* orchestrator/: settings, and what is fitted after the runs. Study files and plans have tests of their own.
  */
 #include "orchestrator/command.h"
 #include "orchestrator/postfit.h"
-#include "orchestrator/schedule.h"
 #include "orchestrator/settings.h"
 #include "tests/test.h"
 
 #include <math.h>
-
-/* ---- schedule ---- */
-
-static void costliest_ready_run_comes_first(void **state) {
-    (void)state;
-    struct planned_run runs[] = {{.flops = 1, .waits_for = WAITS_FOR_NOTHING},
-                                 {.flops = 9, .waits_for = 0},
-                                 {.flops = 5, .waits_for = WAITS_FOR_NOTHING},
-                                 {.flops = 5, .waits_for = WAITS_FOR_NOTHING}};
-    const struct plan plan = {4, runs};
-    struct schedule schedule;
-    struct error error = {0};
-    assert_int_equal(schedule_make(&schedule, &plan, &error), 0);
-    assert_int_equal(schedule_next(&schedule), 2);
-    assert_int_equal(schedule_next(&schedule), 3);
-    assert_int_equal(schedule_next(&schedule), 0);
-    assert_int_equal(schedule_next(&schedule), SCHEDULE_NOTHING_READY); /* 1 waits for 0 */
-    schedule_set(&schedule, 0, RUN_DONE);
-    assert_int_equal(schedule_next(&schedule), 1);
-    assert_int_equal(schedule.counts[RUN_RUNNING], 3);
-    assert_int_equal(schedule.counts[RUN_DONE], 1);
-    assert_int_equal(schedule.counts[RUN_WAITING], 0);
-    schedule_free(&schedule);
-}
-
-static void run_that_waits_for_a_failed_one_never_starts(void **state) {
-    (void)state;
-    struct planned_run runs[] = {{.flops = 1, .waits_for = WAITS_FOR_NOTHING}, {.flops = 1, .waits_for = 0}};
-    const struct plan plan = {2, runs};
-    struct schedule schedule;
-    assert_int_equal(schedule_make(&schedule, &plan, NULL), 0);
-    assert_int_equal(schedule_next(&schedule), 0);
-    schedule_set(&schedule, 0, RUN_FAILED);
-    assert_int_equal(schedule_next(&schedule), SCHEDULE_NOTHING_READY);
-    assert_int_equal(schedule.counts[RUN_WAITING], 1);
-    schedule_free(&schedule);
-}
-
-static void done_runs_are_not_scheduled_again(void **state) {
-    (void)state;
-    struct planned_run runs[] = {{.flops = 2, .waits_for = WAITS_FOR_NOTHING},
-                                 {.flops = 1, .waits_for = WAITS_FOR_NOTHING}};
-    const struct plan plan = {2, runs};
-    struct schedule schedule;
-    assert_int_equal(schedule_make(&schedule, &plan, NULL), 0);
-    schedule_set(&schedule, 0, RUN_DONE);
-    assert_int_equal(schedule_next(&schedule), 1);
-    assert_int_equal(schedule_next(&schedule), SCHEDULE_NOTHING_READY);
-    schedule_free(&schedule);
-}
 
 /* ---- settings ---- */
 
@@ -250,9 +199,6 @@ static void unfinished_runs_are_left_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(costliest_ready_run_comes_first),
-        cmocka_unit_test(run_that_waits_for_a_failed_one_never_starts),
-        cmocka_unit_test(done_runs_are_not_scheduled_again),
         cmocka_unit_test(first_difference_of_settings_is_named),
         cmocka_unit_test(settings_are_selected_by_prefix),
         cmocka_unit_test(whole_numbers_are_read_as_people_write_them),

@@ -19,19 +19,29 @@ struct told {
     struct loss_point losses[POINTS_MAX];
     struct language_tokens seen[4];
     uint32_t curve_count, loss_count, seen_count;
-    uint32_t refuse_after; /* the sink fails at this curve point; 0: never */
-    uint32_t stop_after;   /* told to stop behind so many steps; 0: never */
-    uint32_t steps;        /* that it was asked behind */
-    uint64_t begun;        /* step that the run went on from */
+    uint32_t refuse_after;  /* the sink fails at this curve point; 0: never */
+    uint32_t abandon_after; /* told to leave at this curve point; 0: never */
+    uint32_t stop_after;    /* told to stop behind so many steps; 0: never */
+    uint32_t steps;         /* that it was asked behind */
+    uint64_t begun;         /* step that the run went on from */
     char note[256];
 };
 
-static int take_begin(void *context, uint64_t step, const char *note, struct error *error) {
+static int take_begin(void *context, uint64_t step, struct error *error) {
     (void)error;
     struct told *told = context;
     told->begun = step;
-    snprintf(told->note, sizeof told->note, "%s", note);
     return 0;
+}
+
+static void take_note(void *context, const char *text) {
+    struct told *told = context;
+    snprintf(told->note, sizeof told->note, "%s", text);
+}
+
+static bool asked_to_abandon(void *context) {
+    const struct told *told = context;
+    return told->abandon_after > 0 && told->curve_count == told->abandon_after;
 }
 
 static bool asked_to_stop(void *context) {
@@ -69,7 +79,9 @@ static struct run_sink sink_to(struct told *told) {
                              .add_curve = take_curve,
                              .add_losses = take_losses,
                              .add_seen = take_seen,
-                             .stop = asked_to_stop};
+                             .stop = asked_to_stop,
+                             .abandon = asked_to_abandon,
+                             .note = take_note};
 }
 
 /* The third is so short that a run sees all of it several times. */
@@ -145,10 +157,11 @@ static struct run_spec *make_spec(void) {
 static void train_or_fail(const struct run_spec *spec, struct told *told) {
     struct error error = {0};
     const struct run_sink sink = sink_to(told);
-    enum run_end end;
-    if (run_train(spec, &sink, &end, &error) != 0)
+    struct run_ending ending;
+    if (run_train(spec, &sink, &ending, &error) != 0)
         fail_msg("%s", error.message);
-    assert_int_equal(end, told->stop_after ? RUN_STOPPED : RUN_ENDED);
+    assert_int_equal(ending.end, told->stop_after ? RUN_STOPPED : RUN_ENDED);
+    assert_int_equal(ending.step, told->stop_after ? told->stop_after : spec->steps);
 }
 
 /* That keeps checkpoints, one every so many steps; none is there yet. */
@@ -231,6 +244,39 @@ static void breakdown_is_told_with_its_step(void **state) {
     assert_int_equal(result.failed, 1);
     assert_int_equal(result.run, 7);
     assert_non_null(strstr(result.cause, "not finite at step"));
+    assert_true(result.ending.diverged);
+    free(spec);
+}
+
+static void exploding_loss_is_a_failure(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    spec->optimizer.learning_rate = 30;
+    spec->optimizer.weight_decay = 0;
+    spec->warmup_steps = 0;
+    struct told told = {0};
+    const struct run_sink sink = sink_to(&told);
+    const struct run_result result = worker_run(spec, &sink);
+    assert_int_equal(result.failed, 1);
+    assert_non_null(strstr(result.cause, "loss explodes at step"));
+    assert_true(result.ending.diverged && result.ending.step < spec->steps);
+    char cause[64];
+    snprintf(cause, sizeof cause, "at step %llu;", (unsigned long long)result.ending.step + 1);
+    assert_non_null(strstr(result.cause, cause));
+    free(spec);
+}
+
+static void abandoned_run_leaves_no_checkpoint(void **state) {
+    (void)state;
+    struct run_spec *spec = keeping(make_spec(), 0);
+    struct told told = {.abandon_after = 1};
+    struct error error = {0};
+    const struct run_sink sink = sink_to(&told);
+    struct run_ending ending;
+    assert_int_equal(run_train(spec, &sink, &ending, &error), 0);
+    assert_int_equal(ending.end, RUN_ABANDONED);
+    assert_int_equal(ending.step, 5);
+    assert_false(file_exists(checkpoint_path));
     free(spec);
 }
 
@@ -241,8 +287,8 @@ static void missing_shard_is_told_with_its_path(void **state) {
     struct told told = {0};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    enum run_end end;
-    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
+    struct run_ending ending;
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
     assert_non_null(strstr(error.message, "xz.train.tokens"));
     free(spec);
 }
@@ -253,8 +299,8 @@ static void error_of_the_sink_ends_the_run(void **state) {
     struct told told = {.refuse_after = 2};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    enum run_end end;
-    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
+    struct run_ending ending;
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
     assert_string_equal(error.message, "no more");
     assert_int_equal(told.curve_count, 2);
     free(spec);
@@ -402,9 +448,9 @@ static void checkpoint_that_cannot_be_written_ends_the_run(void **state) {
     struct told told = {0};
     struct error error = {0};
     const struct run_sink sink = sink_to(&told);
-    enum run_end end;
+    struct run_ending ending;
     memcpy(spec->checkpoint, "/nowhere/a.safetensors", 23);
-    assert_int_equal(run_train(spec, &sink, &end, &error), -1);
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
     assert_non_null(strstr(error.message, "/nowhere/a.safetensors"));
     assert_int_equal(told.curve_count, 1);
     free(spec);
@@ -497,6 +543,8 @@ int main(void) {
         cmocka_unit_test(same_specification_gives_the_same_bits),
         cmocka_unit_test(micro_batches_change_rounding_only),
         cmocka_unit_test(breakdown_is_told_with_its_step),
+        cmocka_unit_test(exploding_loss_is_a_failure),
+        cmocka_unit_test(abandoned_run_leaves_no_checkpoint),
         cmocka_unit_test(missing_shard_is_told_with_its_path),
         cmocka_unit_test(error_of_the_sink_ends_the_run),
         cmocka_unit_test(run_stopped_at_any_step_goes_on_with_the_same_bits),

@@ -2,15 +2,18 @@
  * All ranks run one binary, so structs travel as bytes.
  *
  *   worker                          coordinator (rank 0)
- *                             <-    MESSAGE_RUN run_spec, or MESSAGE_STOP (empty)
- *   MESSAGE_BEGUN run_begun   ->    once it is known from which step
- *   MESSAGE_CURVE, _LOSSES, _SEEN ->   while the run goes on
+ *                             <-    MESSAGE_RUN run_spec, to each member of the run, or MESSAGE_STOP int: ranks that
+ * are lost MESSAGE_BEGUN run_begun   ->    once it is known from which step MESSAGE_CURVE, _LOSSES, _SEEN, _NOTE ->
+ * while the run goes on
  *                             <-    MESSAGE_HALT (empty): stop the run behind a checkpoint
- *   MESSAGE_ENDED run_result  ->    asks for the next at the same time */
+ *                             <-    MESSAGE_ABANDON (empty): leave the run at once, if there still is one
+ *   MESSAGE_ENDED run_result  ->    asks for the next at the same time; from every member; answers an abandon, too
+ *
+ * The leader of a run alone tells of it until it ends. */
 #ifndef SWEEP_WORKER_PROTOCOL_H
 #define SWEEP_WORKER_PROTOCOL_H
 
-#include "worker/run_spec.h"
+#include "worker/train.h"
 
 #include <mpi.h>
 
@@ -18,26 +21,33 @@ enum message_tag {
     MESSAGE_RUN = 1,
     MESSAGE_STOP,
     MESSAGE_HALT,
+    MESSAGE_ABANDON,
     MESSAGE_BEGUN,  /* struct run_begun */
     MESSAGE_CURVE,  /* struct curve_point */
     MESSAGE_LOSSES, /* struct loss_point */
     MESSAGE_SEEN,   /* struct language_tokens */
-    MESSAGE_ENDED,
+    MESSAGE_NOTE,   /* struct run_note */
+    MESSAGE_ENDED,  /* struct run_result */
 };
 
 /* How a run begins. */
 struct run_begun {
     uint32_t run;
-    uint64_t step;  /* of the checkpoint that it goes on from; 0: none */
-    char note[256]; /* what was wrong with a newer one, or "" */
+    uint64_t step; /* of the checkpoint that it goes on from; 0: none */
+};
+
+/* What a person should know of a run that goes on. */
+struct run_note {
+    uint32_t run;
+    char text[256];
 };
 
 /* How a run ended. */
 struct run_result {
     uint32_t run;
-    uint32_t failed;  /* 1: cause says why */
-    uint32_t stopped; /* 1: it was told to stop, and goes on from its checkpoint another time */
-    double seconds;   /* wall clock */
+    uint32_t failed;          /* 1: cause says why */
+    struct run_ending ending; /* stopped: it goes on from its checkpoint another time */
+    double seconds;           /* wall clock */
     char cause[256];
 };
 

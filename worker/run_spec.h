@@ -10,10 +10,15 @@
 
 #include <stdint.h>
 
+enum { RUN_RANKS_MAX = 8 };
+
 struct run_spec {
-    uint32_t run;     /* number in the plan */
-    uint32_t attempt; /* 1 for the first */
-    uint64_t key;     /* seeds weights, dropout and the order of the data; derived from the run's identity */
+    uint32_t run;                   /* number in the plan */
+    uint32_t attempt;               /* 1 for the first */
+    uint32_t dispatch;              /* counts how often runs were given out: tells this time from earlier ones */
+    uint32_t ranks;                 /* that train it together */
+    int32_t members[RUN_RANKS_MAX]; /* [ranks] of the communicator; the first leads */
+    uint64_t key; /* seeds weights, dropout and the order of the data; derived from the run's identity */
 
     struct model_shape shape;
     uint32_t batch;       /* sequences of an optimizer step */

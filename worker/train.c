@@ -1,5 +1,6 @@
 #include "worker/train.h"
 
+#include "base/elementary.h"
 #include "corpus/batches.h"
 #include "corpus/test_set.h"
 #include "model/checkpoint.h"
@@ -17,6 +18,9 @@
 /* What a worker holds beside the run: program, libraries and MPI, 18 MiB on Debian 12, and a page of a shard, 2 MiB.
  * Found by measuring, and felt by models of a few megabytes only. */
 enum { PROCESS_BYTES = 23 << 20 };
+
+/* How often a full disk is tried again. */
+enum { FULL_DISK_SECONDS = 2 };
 
 /* Everything that a run holds while it trains. */
 struct training {
@@ -216,9 +220,16 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
     *steps = found ? checkpoint.step : 0;
     *loss_sum = found ? checkpoint.loss_sum : 0;
     const struct run_sink *sink = training->sink;
-    return sink->begin ? sink->begin(sink->context, *steps, note.code == ERROR_NONE ? "" : note.message, error) : 0;
+    if (note.code != ERROR_NONE && sink->note)
+        sink->note(sink->context, note.message);
+    return sink->begin ? sink->begin(sink->context, *steps, error) : 0;
 }
 
+static bool told(const struct training *training, bool (*word)(void *context)) {
+    return word && word(training->sink->context);
+}
+
+/* A checkpoint; waits for room on a full disk unless it is told to stop: the one before is there. */
 static int save(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
     const struct run_spec *spec = training->spec;
     struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
@@ -227,8 +238,17 @@ static int save(struct training *training, uint64_t steps, double loss_sum, stru
     path_before(before, spec->checkpoint);
     if (file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed", spec->checkpoint);
+    int result = model_save(training->model, spec->checkpoint, &checkpoint, error);
+    if (result != 0 && error->code == ERROR_NO_ROOM && training->sink->note)
+        training->sink->note(training->sink->context, error->message);
+    while (result != 0 && error->code == ERROR_NO_ROOM) {
+        if (told(training, training->sink->stop) || told(training, training->sink->abandon))
+            return 0;
+        sleep(FULL_DISK_SECONDS);
+        result = model_save(training->model, spec->checkpoint, &checkpoint, error);
+    }
     training->saved = omp_get_wtime();
-    return model_save(training->model, spec->checkpoint, &checkpoint, error);
+    return result;
 }
 
 static bool save_is_due(const struct training *training, uint64_t steps) {
@@ -245,7 +265,7 @@ void run_forget(const char *checkpoint) {
     remove_leftovers(checkpoint);
 }
 
-static int train(struct training *training, enum run_end *end, struct error *error) {
+static int train(struct training *training, struct run_ending *ending, struct error *error) {
     const struct run_spec *spec = training->spec;
     const struct learning_rate_schedule schedule = {.base = (double)spec->optimizer.learning_rate,
                                                     .warmup_steps = spec->warmup_steps,
@@ -255,17 +275,22 @@ static int train(struct training *training, enum run_end *end, struct error *err
     double sum; /* of the losses since the last curve point */
     if (resume(training, &begin, &sum, error) != 0)
         return -1;
+    ending->step = begin;
+    const double loss_most = 2 * elementary_log(spec->shape.vocabulary);
     uint64_t summed = begin % spec->curve_steps;
     for (uint64_t step = begin; step < spec->steps; step++) {
         const double learning_rate = schedule_learning_rate(&schedule, step);
         const double loss = train_step(training, step, (float)learning_rate);
-        if (!isfinite(loss))
-            return error_set(error, ERROR_FAILED,
-                             "loss or gradient is not finite at step %llu; a smaller learning rate may help",
-                             (unsigned long long)step + 1);
+        const uint64_t done = step + 1;
+        if (!(loss <= loss_most)) {
+            ending->diverged = true;
+            return error_set(error, ERROR_FAILED, "%s at step %llu; a smaller learning rate may help",
+                             isfinite(loss) ? "loss explodes" : "loss or gradient is not finite",
+                             (unsigned long long)done);
+        }
         sum += loss;
         summed++;
-        const uint64_t done = step + 1;
+        ending->step = done;
         const bool last = done == spec->steps;
         if (last || done % spec->curve_steps == 0) {
             const struct curve_point point = {.run = spec->run,
@@ -280,11 +305,15 @@ static int train(struct training *training, enum run_end *end, struct error *err
         }
         if ((last || done % spec->evaluation_steps == 0) && evaluate(training, done, error) != 0)
             return -1;
-        const bool stop = !last && training->sink->stop && training->sink->stop(training->sink->context);
+        if (told(training, training->sink->abandon)) {
+            ending->end = RUN_ABANDONED;
+            return 0;
+        }
+        const bool stop = !last && told(training, training->sink->stop);
         if (spec->checkpoint[0] && (stop || save_is_due(training, done)) && save(training, done, sum, error) != 0)
             return -1;
         if (stop) {
-            *end = RUN_STOPPED;
+            ending->end = RUN_STOPPED;
             return 0;
         }
     }
@@ -295,12 +324,13 @@ static int train(struct training *training, enum run_end *end, struct error *err
     return training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error);
 }
 
-int run_train(const struct run_spec *spec, const struct run_sink *sink, enum run_end *end, struct error *error) {
+int run_train(const struct run_spec *spec, const struct run_sink *sink, struct run_ending *ending,
+              struct error *error) {
     struct training training = {.spec = spec, .sink = sink, .saved = omp_get_wtime()};
-    *end = RUN_ENDED;
+    *ending = (struct run_ending){.end = RUN_ENDED};
     int result = training_open(&training, error);
     if (result == 0)
-        result = train(&training, end, error);
+        result = train(&training, ending, error);
     training_close(&training);
     if (sink->model_seconds)
         *sink->model_seconds += training.model_seconds;

@@ -15,21 +15,30 @@
 /* Where a run tells what it finds, in order; an error from the sink ends the run with it. */
 struct run_sink {
     void *context;
-    /* If set: the run begins behind so many steps, those of a checkpoint or 0. note: what was wrong with a newer
-     * checkpoint, or "". */
-    int (*begin)(void *context, uint64_t step, const char *note, struct error *error);
+    /* If set: the run begins behind so many steps, those of a checkpoint or 0. */
+    int (*begin)(void *context, uint64_t step, struct error *error);
     int (*add_curve)(void *context, const struct curve_point *point, struct error *error);
     int (*add_losses)(void *context, const struct loss_point *points, uint32_t count, struct error *error);
     int (*add_seen)(void *context, const struct language_tokens *seen, uint32_t count, struct error *error);
-    bool (*stop)(void *context); /* if set: asked behind every step; true: stop here */
-    double *model_seconds;       /* if set: what the run spends in model code is added (wall clock) */
+    /* If set: asked behind every step. True: stop here, behind a checkpoint; or leave at once, without one. */
+    bool (*stop)(void *context);
+    bool (*abandon)(void *context);
+    void (*note)(void *context, const char *text); /* if set: what a person should know; the run goes on */
+    double *model_seconds;                         /* if set: what the run spends in model code is added (wall clock) */
 };
 
 /* Resident memory of a worker at most, when it trains with this setup and the threads of omp_get_max_threads(): the
  * process, the model, and a batch. Shards are mapped and let go of. 0: impossible setup. */
 size_t run_memory_bytes(const struct model_setup *setup);
 
-enum run_end { RUN_ENDED, RUN_STOPPED };
+enum run_end { RUN_ENDED, RUN_STOPPED, RUN_ABANDONED };
+
+/* How a run ended, also when it failed. */
+struct run_ending {
+    enum run_end end;
+    uint64_t step; /* optimizer steps done */
+    bool diverged; /* it failed because its loss or gradient broke down */
+};
 
 /* Trains a run from its first step, or the one behind its checkpoint, to its last. Curve points every spec->curve_steps
  * and at the last step, evaluations of every test set every spec->evaluation_steps and at the last step, what was seen
@@ -38,11 +47,12 @@ enum run_end { RUN_ENDED, RUN_STOPPED };
  *
  * Where spec->checkpoint names a file, checkpoints go there (model/checkpoint.h), and the one before is kept beside it
  * until the next: a run goes on from the newer one that is whole, its own, and of spec->resume_most steps at most, and
- * else begins anew. *end: whether it came to its end or was told to stop, behind a checkpoint.
+ * else begins anew. A full disk is waited for.
  *
- * Fails when a shard is missing or wrong, memory is short, a checkpoint cannot be written, or the loss or gradient is
- * no longer finite (the step is named). */
-int run_train(const struct run_spec *spec, const struct run_sink *sink, enum run_end *end, struct error *error);
+ * Fails when a shard is missing or wrong, memory is short, a checkpoint cannot be written, or training has diverged
+ * (the step is named): the loss or gradient is not finite, or the loss of a step is twice that of knowing nothing,
+ * ln V. */
+int run_train(const struct run_spec *spec, const struct run_sink *sink, struct run_ending *ending, struct error *error);
 
 /* Removes what a run kept in that place. */
 void run_forget(const char *checkpoint);

@@ -12,7 +12,7 @@
 struct worker {
     MPI_Comm comm;
     uint32_t run;
-    bool halted; /* the coordinator said so */
+    bool halted, abandoned; /* the coordinator said so; the second, of this run */
 };
 
 int protocol_wait(MPI_Comm comm, MPI_Status *status) {
@@ -56,73 +56,105 @@ static void copy_text(char *to, size_t size, const char *text) {
     memcpy(to, text, length);
 }
 
-struct run_begun run_begun_make(uint32_t run, uint64_t step, const char *note) {
-    struct run_begun begun = {.run = run, .step = step};
-    copy_text(begun.note, sizeof begun.note, note);
-    return begun;
+struct run_note run_note_make(uint32_t run, const char *text) {
+    struct run_note note = {.run = run};
+    copy_text(note.text, sizeof note.text, text);
+    return note;
 }
 
-static int send_begun(void *context, uint64_t step, const char *note, struct error *error) {
+static int send_begun(void *context, uint64_t step, struct error *error) {
     const struct worker *worker = context;
-    const struct run_begun begun = run_begun_make(worker->run, step, note);
+    const struct run_begun begun = {.run = worker->run, .step = step};
     return send_to_coordinator(worker->comm, &begun, sizeof begun, MESSAGE_BEGUN, error);
+}
+
+static void send_note(void *context, const char *text) {
+    const struct worker *worker = context;
+    const struct run_note note = run_note_make(worker->run, text);
+    send_to_coordinator(worker->comm, &note, sizeof note, MESSAGE_NOTE, NULL);
+}
+
+/* Takes an empty message of the coordinator, if there is one. */
+static bool took(MPI_Comm comm, enum message_tag tag) {
+    int here = 0;
+    MPI_Iprobe(0, (int)tag, comm, &here, MPI_STATUS_IGNORE);
+    if (here)
+        MPI_Recv(NULL, 0, MPI_BYTE, 0, (int)tag, comm, MPI_STATUS_IGNORE);
+    return here;
 }
 
 /* By a signal to this process, or by word of the coordinator. */
 static bool told_to_stop(void *context) {
     struct worker *worker = context;
-    int here = 0;
-    MPI_Iprobe(0, MESSAGE_HALT, worker->comm, &here, MPI_STATUS_IGNORE);
-    if (here) {
-        MPI_Recv(NULL, 0, MPI_BYTE, 0, MESSAGE_HALT, worker->comm, MPI_STATUS_IGNORE);
-        worker->halted = true;
-    }
+    worker->halted = worker->halted || took(worker->comm, MESSAGE_HALT);
     return worker->halted || stop_asked();
+}
+
+static bool told_to_abandon(void *context) {
+    struct worker *worker = context;
+    worker->abandoned = worker->abandoned || took(worker->comm, MESSAGE_ABANDON);
+    return worker->abandoned;
 }
 
 struct run_result worker_run(const struct run_spec *spec, const struct run_sink *sink) {
     struct run_result result = {.run = spec->run};
     struct error error = {0};
-    enum run_end end;
     const double start = omp_get_wtime();
-    if (run_train(spec, sink, &end, &error) != 0) {
+    if (run_train(spec, sink, &result.ending, &error) != 0) {
         result.failed = 1;
         copy_text(result.cause, sizeof result.cause, error.message);
     }
-    result.stopped = !result.failed && end == RUN_STOPPED;
     result.seconds = omp_get_wtime() - start;
     return result;
 }
 
-void worker_serve(MPI_Comm comm) {
+/* Trains the run of a specification that has come, and tells how it ended. */
+static void serve_run(struct worker *worker, const struct run_spec *spec, const struct run_sink *sink) {
+    worker->run = spec->run;
+    worker->abandoned = false;
+    struct run_result result = worker_run(spec, sink);
+    if (worker->abandoned) {
+        result.failed = 0;
+        result.ending.end = RUN_ABANDONED;
+    }
+    send_to_coordinator(worker->comm, &result, sizeof result, MESSAGE_ENDED, NULL);
+}
+
+bool worker_serve(MPI_Comm comm) {
     struct worker worker = {.comm = comm};
     const struct run_sink sink = {.context = &worker,
                                   .begin = send_begun,
                                   .add_curve = send_curve,
                                   .add_losses = send_losses,
                                   .add_seen = send_seen,
-                                  .stop = told_to_stop};
+                                  .stop = told_to_stop,
+                                  .abandon = told_to_abandon,
+                                  .note = send_note};
     struct run_spec *spec = malloc(sizeof *spec);
     stop_listen();
     if (!spec) {
         MPI_Abort(comm, EXIT_FAILURE);
-        return;
+        return false;
     }
     for (;;) {
         MPI_Status status;
         if (!protocol_wait(comm, &status))
             continue;
-        if (status.MPI_TAG == MESSAGE_STOP)
-            break;
-        if (status.MPI_TAG == MESSAGE_HALT) { /* it came behind the last step */
-            MPI_Recv(NULL, 0, MPI_BYTE, 0, MESSAGE_HALT, comm, MPI_STATUS_IGNORE);
+        if (status.MPI_TAG == MESSAGE_RUN) {
+            MPI_Recv(spec, sizeof *spec, MPI_BYTE, 0, MESSAGE_RUN, comm, MPI_STATUS_IGNORE);
+            serve_run(&worker, spec, &sink);
             continue;
         }
-        MPI_Recv(spec, sizeof *spec, MPI_BYTE, 0, MESSAGE_RUN, comm, MPI_STATUS_IGNORE);
-        worker.run = spec->run;
-        const struct run_result result = worker_run(spec, &sink);
-        send_to_coordinator(comm, &result, sizeof result, MESSAGE_ENDED, NULL);
+        if (status.MPI_TAG == MESSAGE_STOP)
+            break;
+        MPI_Recv(NULL, 0, MPI_BYTE, 0, status.MPI_TAG, comm, MPI_STATUS_IGNORE);
+        if (status.MPI_TAG == MESSAGE_ABANDON) { /* it came behind the last step: the answer is waited for */
+            const struct run_result result = {.ending = {.end = RUN_ABANDONED}};
+            send_to_coordinator(comm, &result, sizeof result, MESSAGE_ENDED, NULL);
+        }
     }
-    MPI_Recv(NULL, 0, MPI_BYTE, 0, MESSAGE_STOP, comm, MPI_STATUS_IGNORE);
+    int lost = 0;
+    MPI_Recv(&lost, 1, MPI_INT, 0, MESSAGE_STOP, comm, MPI_STATUS_IGNORE);
     free(spec);
+    return lost == 0;
 }

@@ -3,13 +3,13 @@
 #define SWEEP_WORKER_WORKER_H
 
 #include "worker/protocol.h"
-#include "worker/train.h"
 
-/* Serves the coordinator (rank 0 of comm) until it says stop. */
-void worker_serve(MPI_Comm comm);
+/* Serves the coordinator (rank 0 of comm) until it says stop. False: ranks were lost, so nothing collective will end.
+ */
+bool worker_serve(MPI_Comm comm);
 
-/* The message of a beginning; a note that is too long is cut. */
-struct run_begun run_begun_make(uint32_t run, uint64_t step, const char *note);
+/* A note that is too long is cut. */
+struct run_note run_note_make(uint32_t run, const char *text);
 
 /* Trains a run and measures it; a failure is a result, not an error. */
 struct run_result worker_run(const struct run_spec *spec, const struct run_sink *sink);

@@ -1,0 +1,294 @@
+#include "orchestrator/crew.h"
+
+#include "worker/stop.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A beat comes every second; a worker that is missed by mistake costs a run only its way back to a checkpoint. */
+static const double SILENT_SECONDS = 8;
+/* All workers silent: for so long it may be the machine, not they. */
+static const double ALL_SILENT_SECONDS = 60;
+
+enum state { IDLE, BUSY, LEAVING };
+
+struct member {
+    enum state state;
+    bool silent;
+    struct run_spec *spec; /* of its run; sent from here, so that a dead rank blocks nobody */
+    MPI_Request sending;
+};
+
+struct work {
+    struct crew *crew;
+    struct ledger *ledger;
+    int ranks;
+    struct member *members; /* [ranks]; the first is not used */
+    int counts[3];          /* members of each state */
+    int silent;             /* members of which nothing is heard */
+    double listened;        /* when it was looked who is silent */
+    uint32_t dispatches;
+    void *buffer; /* of the message that is being taken */
+    size_t room;
+};
+
+static void send_empty(const struct work *work, int rank, enum message_tag tag) {
+    MPI_Request request;
+    if (MPI_Isend(NULL, 0, MPI_BYTE, rank, (int)tag, work->crew->comm, &request) == MPI_SUCCESS)
+        MPI_Request_free(&request);
+}
+
+static void set_state(struct work *work, int rank, enum state state) {
+    work->counts[work->members[rank].state]--;
+    work->counts[state]++;
+    work->members[rank].state = state;
+}
+
+static void set_silent(struct work *work, int rank, bool silent) {
+    work->silent += silent - work->members[rank].silent;
+    work->members[rank].silent = silent;
+}
+
+/* ---- giving ---- */
+
+static int give_run(struct work *work, uint32_t run, struct error *error) {
+    const uint32_t ranks = schedule_ranks(work->ledger->schedule, run);
+    int32_t chosen[RUN_RANKS_MAX] = {0};
+    uint32_t found = 0;
+    for (int rank = 1; rank < work->ranks && found < ranks; rank++)
+        if (work->members[rank].state == IDLE)
+            chosen[found++] = rank;
+    work->dispatches++;
+    for (uint32_t i = 0; i < ranks; i++) {
+        struct member *member = &work->members[chosen[i]];
+        if (!member->spec)
+            member->spec = malloc(sizeof *member->spec);
+        if (!member->spec)
+            return error_set(error, ERROR_FAILED, "no memory for a run specification");
+        MPI_Wait(&member->sending, MPI_STATUS_IGNORE); /* its last run has ended: that message has come */
+        if (i == 0)
+            ledger_spec(work->ledger, run, ranks, member->spec);
+        else
+            *member->spec = *work->members[chosen[0]].spec;
+        member->spec->dispatch = work->dispatches;
+        memcpy(member->spec->members, chosen, sizeof chosen);
+    }
+    for (uint32_t i = 0; i < ranks; i++) {
+        struct member *member = &work->members[chosen[i]];
+        MPI_Isend(member->spec, sizeof *member->spec, MPI_BYTE, chosen[i], MESSAGE_RUN, work->crew->comm,
+                  &member->sending);
+        set_state(work, chosen[i], BUSY);
+    }
+    return 0;
+}
+
+/* Gives runs to the ranks that have none, as long as there are any: at the start, and whenever a run ended, since
+ * others may have waited for it. */
+static int give_runs(struct work *work, struct error *error) {
+    struct schedule *schedule = work->ledger->schedule;
+    const int there = work->ranks - 1 - work->silent;
+    schedule->ranks_most = there > 0 ? (uint32_t)there : 1;
+    while (work->counts[IDLE] > 0 && !work->crew->halted) {
+        const int64_t run = schedule_next(schedule, (uint32_t)work->counts[IDLE], omp_get_wtime());
+        if (run == SCHEDULE_NOTHING_READY)
+            return 0;
+        if (give_run(work, (uint32_t)run, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Tells all that train to stop behind a checkpoint. */
+static void halt(struct work *work) {
+    work->crew->halted = true;
+    for (int rank = 1; rank < work->ranks; rank++)
+        if (work->members[rank].state == BUSY)
+            send_empty(work, rank, MESSAGE_HALT);
+}
+
+/* ---- leaving ---- */
+
+static void leave(struct work *work, int rank) {
+    set_state(work, rank, LEAVING);
+    send_empty(work, rank, MESSAGE_ABANDON);
+}
+
+/* All that are busy with this specification's run leave it. */
+static void leave_run(struct work *work, const struct run_spec *spec) {
+    const uint32_t dispatch = spec->dispatch;
+    for (int rank = 1; rank < work->ranks; rank++)
+        if (work->members[rank].state == BUSY && work->members[rank].spec->dispatch == dispatch)
+            leave(work, rank);
+}
+
+/* Is it the run that its members were given last? Behind its end, some may still be busy with their part of it. */
+static bool still_runs(const struct work *work, const struct run_spec *spec) {
+    return work->ledger->schedule->status[spec->run] == RUN_RUNNING &&
+           work->members[spec->members[0]].spec->dispatch == spec->dispatch;
+}
+
+static void lose(struct work *work, int rank) {
+    struct member *member = &work->members[rank];
+    const struct machine *machine = &work->crew->machines[rank];
+    set_silent(work, rank, true);
+    if (member->state == BUSY && still_runs(work, member->spec)) {
+        progress_say(work->ledger->progress,
+                     "rank %d on %s is silent for %.0f seconds; run %u goes on from its checkpoint elsewhere", rank,
+                     machine->host, SILENT_SECONDS, member->spec->run);
+        ledger_lost(work->ledger, member->spec->run);
+        leave_run(work, member->spec);
+    } else {
+        progress_say(work->ledger->progress, "rank %d on %s is silent for %.0f seconds; the others do without it", rank,
+                     machine->host, SILENT_SECONDS);
+        if (member->state != LEAVING)
+            leave(work, rank);
+    }
+}
+
+/* Looks who is silent, every second. */
+static int listen(struct work *work, struct error *error) {
+    bool changed = false;
+    if (omp_get_wtime() - work->listened < 1)
+        return 0;
+    work->listened = omp_get_wtime();
+    double least = ALL_SILENT_SECONDS;
+    for (int rank = 1; rank < work->ranks; rank++) {
+        const double silence = heart_silence(work->crew->heart, rank);
+        struct member *member = &work->members[rank];
+        least = silence < least ? silence : least;
+        if (silence > SILENT_SECONDS && !member->silent) {
+            lose(work, rank);
+            changed = true;
+        } else if (silence < SILENT_SECONDS && member->silent) {
+            set_silent(work, rank, false);
+            progress_say(work->ledger->progress, "rank %d on %s is back", rank, work->crew->machines[rank].host);
+        }
+    }
+    if (least >= ALL_SILENT_SECONDS)
+        return error_set(error, ERROR_FAILED, "all workers are lost; the same command goes on from the checkpoints");
+    return changed ? give_runs(work, error) : 0;
+}
+
+/* ---- taking ---- */
+
+/* Receives the message that status announces. */
+static int receive(struct work *work, MPI_Status *status, uint32_t *items, struct error *error) {
+    static const size_t item_sizes[] = {
+        [MESSAGE_BEGUN] = sizeof(struct run_begun),   [MESSAGE_CURVE] = sizeof(struct curve_point),
+        [MESSAGE_LOSSES] = sizeof(struct loss_point), [MESSAGE_SEEN] = sizeof(struct language_tokens),
+        [MESSAGE_NOTE] = sizeof(struct run_note),     [MESSAGE_ENDED] = sizeof(struct run_result),
+    };
+    int bytes = 0;
+    MPI_Get_count(status, MPI_BYTE, &bytes);
+    const size_t item_size = item_sizes[status->MPI_TAG];
+    if (bytes <= 0 || (size_t)bytes % item_size != 0)
+        return error_set(error, ERROR_FAILED, "rank %d sent a message of %d bytes; do all ranks run the same sweep?",
+                         status->MPI_SOURCE, bytes);
+    if ((size_t)bytes > work->room) {
+        free(work->buffer);
+        work->buffer = malloc((size_t)bytes);
+        work->room = work->buffer ? (size_t)bytes : 0;
+        if (!work->buffer)
+            return error_set(error, ERROR_FAILED, "no memory for a message of %d bytes", bytes);
+    }
+    MPI_Recv(work->buffer, bytes, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, work->crew->comm, MPI_STATUS_IGNORE);
+    *items = (uint32_t)((size_t)bytes / item_size);
+    return 0;
+}
+
+/* The leader's word is the run's, and so is the failure of any member. */
+static int take_end(struct work *work, int rank, const struct run_result *result, struct error *error) {
+    struct member *member = &work->members[rank];
+    const bool counts = still_runs(work, member->spec) && (result->failed || rank == member->spec->members[0]);
+    set_state(work, rank, IDLE);
+    if (counts && ledger_ended(work->ledger, result, &work->crew->machines[rank], error) != 0)
+        return -1;
+    if (counts && result->failed)
+        leave_run(work, member->spec);
+    if (!result->failed && result->ending.end == RUN_STOPPED && !work->crew->halted)
+        halt(work); /* the signal came to that rank alone */
+    return give_runs(work, error);
+}
+
+static int take_message(struct work *work, MPI_Status *status, struct error *error) {
+    const int rank = status->MPI_SOURCE, tag = status->MPI_TAG;
+    struct member *member = &work->members[rank];
+    struct ledger *ledger = work->ledger;
+    uint32_t items = 0;
+    if (receive(work, status, &items, error) != 0)
+        return -1;
+    if (member->state == LEAVING) {
+        const struct run_result *result = work->buffer;
+        if (tag != MESSAGE_ENDED || result->ending.end != RUN_ABANDONED)
+            return 0;
+        set_state(work, rank, IDLE);
+        return give_runs(work, error);
+    }
+    if (tag == MESSAGE_BEGUN)
+        return ledger_begun(ledger, work->buffer, &work->crew->machines[rank], error);
+    if (tag == MESSAGE_CURVE)
+        return ledger_curve(ledger, work->buffer, items, error);
+    if (tag == MESSAGE_LOSSES)
+        return ledger_losses(ledger, work->buffer, items, error);
+    if (tag == MESSAGE_SEEN)
+        return ledger_seen(ledger, work->buffer, items, error);
+    if (tag == MESSAGE_ENDED)
+        return take_end(work, rank, work->buffer, error);
+    ledger_note(ledger, work->buffer);
+    return 0;
+}
+
+/* Somebody trains; or runs wait while nobody is idle, and who is leaving may come back for them. */
+static bool goes_on(const struct work *work) {
+    const struct schedule *schedule = work->ledger->schedule;
+    return work->counts[BUSY] > 0 ||
+           (!work->crew->halted && schedule->counts[RUN_WAITING] > 0 && work->counts[IDLE] == 0);
+}
+
+int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
+    struct work work = {.crew = crew, .ledger = ledger, .ranks = crew->machines[0].ranks};
+    work.members = calloc((size_t)work.ranks, sizeof *work.members);
+    if (!work.members)
+        return error_set(error, ERROR_FAILED, "no memory for %d workers", work.ranks);
+    for (int rank = 0; rank < work.ranks; rank++)
+        work.members[rank].sending = MPI_REQUEST_NULL;
+    work.counts[IDLE] = work.ranks - 1;
+    int result = give_runs(&work, error);
+    while (result == 0 && goes_on(&work)) {
+        MPI_Status status;
+        if (protocol_wait(crew->comm, &status))
+            result = take_message(&work, &status, error);
+        if (result == 0)
+            result = listen(&work, error);
+        if (result == 0)
+            result = ledger_tend(ledger, error);
+        if (stop_asked() && !crew->halted)
+            halt(&work);
+    }
+    if (result != 0) { /* workers are in the middle of runs: nothing gentler ends them */
+        fprintf(stderr, "sweep: %s\n", error->message);
+        MPI_Abort(crew->comm, ERROR_FAILED);
+    }
+    crew->lost = work.silent;
+    for (int rank = 0; rank < work.ranks; rank++)
+        if (!work.members[rank].silent)
+            free(work.members[rank].spec);
+    free(work.members);
+    free(work.buffer);
+    return result;
+}
+
+void crew_dismiss(MPI_Comm comm, int lost) {
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    for (int rank = 1; rank < ranks; rank++) {
+        MPI_Request request;
+        MPI_Isend(&lost, 1, MPI_INT, rank, MESSAGE_STOP, comm, &request);
+        if (lost == 0)
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+        else
+            MPI_Request_free(&request); /* eager, and a dead rank would be waited for */
+    }
+}

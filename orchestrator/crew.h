@@ -1,0 +1,29 @@
+/* The worker ranks and what each is doing: gives runs to those that are idle, takes what they tell into the ledger, and
+ * does without those that fall silent.
+ *
+ *   idle -> a run -> busy -> it ended -> idle
+ *   busy or idle -> silent for 8 seconds, or a member of its run was lost -> leaving -> left its run -> idle
+ *
+ * A rank that is leaving was told to abandon its run; what it still tells is dropped until it says that it has. A dead
+ * one never does. A frozen one does when it goes on, and is welcome. */
+#ifndef SWEEP_ORCHESTRATOR_CREW_H
+#define SWEEP_ORCHESTRATOR_CREW_H
+
+#include "orchestrator/ledger.h"
+#include "worker/heart.h"
+
+struct crew {
+    MPI_Comm comm;
+    const struct heart *heart;
+    const struct machine *machines; /* [ranks]; the first is the coordinator */
+    int lost;                       /* ranks of which nothing is heard, at the end */
+    bool halted;                    /* a signal came to a rank: what runs was stopped behind checkpoints */
+};
+
+/* Does every run of the ledger's schedule that can be done. Fails when the journal does, or all workers are lost. */
+int crew_run(struct crew *crew, struct ledger *ledger, struct error *error);
+
+/* Tells the workers to end; lost: ranks of which nothing is heard. */
+void crew_dismiss(MPI_Comm comm, int lost);
+
+#endif

@@ -1,0 +1,96 @@
+#!/bin/bash
+# Faults while a study runs: runs that break down, ranks that die or freeze, a full disk. Whatever happens, the archive
+# is the one of a study that was left alone.
+sweep=$(realpath bin/sweep)
+. tests/check.sh
+echo 1..11
+export OMP_NUM_THREADS=1
+mkdir "$folder/sweeps"
+# Longer runs than those of tiny.yaml, with checkpoints every few steps.
+sed -e 's/tokens: 102_400.*/tokens: 409_600/' -e 's/every_tokens: 10240/every_tokens: 40960/' \
+    -e 's/^runs:/checkpoints: {steps: 20}\n&/' sweeps/tiny.yaml >"$folder/sweeps/study.yaml"
+study=$folder/sweeps/study.yaml
+
+"$sweep" "$study" --archive "$folder/alone.h5" >"$folder/log" 2>&1 || echo "# the study fails: $(tail -1 "$folder/log")"
+same() { h5diff -q --exclude-path /execution --exclude-path /study/file "$folder/alone.h5" "$folder/$1.h5"; }
+
+# with_fault NAME FUNCTION: runs the study over four ranks with mpirun's recovery, calls FUNCTION with the process of a
+# worker once there are checkpoints, and waits for the end of rank 0; mpirun itself may wait for dead ranks for ever.
+with_fault() {
+    OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_orte_abort_on_non_zero_status=0 \
+        mpirun -n 4 "$sweep" "$study" --archive "$folder/$1.h5" >"$folder/$1.log" 2>&1 &
+    mpirun=$!
+    for _ in $(seq 600); do
+        ls "$folder/$1.h5.checkpoints/"*.safetensors >/dev/null 2>&1 && break
+        sleep 0.05
+    done
+    workers=($(pgrep -x -P $mpirun sweep | sort -n))
+    "$2" "${workers[1]}"
+    for _ in $(seq 1200); do
+        kill -0 "${workers[0]}" 2>/dev/null || break
+        sleep 0.05
+    done
+    kill -KILL "${workers[@]}" $mpirun 2>/dev/null
+    wait $mpirun 2>/dev/null
+    cat "$folder/$1.log"
+}
+die() { kill -KILL "$1"; }
+freeze() { kill -STOP "$1"; }
+doze() {
+    kill -STOP "$1"
+    sleep 10
+    kill -CONT "$1"
+}
+dies() { with_fault died die && grep -q 'silent for 8 seconds' "$folder/died.log" && same died; }
+freezes() { with_fault frozen freeze && grep -q 'silent for 8 seconds' "$folder/frozen.log" && same frozen; }
+dozes() { with_fault dozed doze && grep -q 'is back' "$folder/dozed.log" && same dozed; }
+check "a worker that is killed: its run goes on elsewhere, the archive is the same" dies
+check "a worker that freezes" freezes
+check "a worker that freezes for a while is welcome again" dozes
+
+# Ten times the learning rate times the weight decay: weights grow ninefold at each step.
+sed 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study" >"$folder/sweeps/broken.yaml"
+breaks() {
+    mpirun -n 3 "$sweep" "$folder/sweeps/broken.yaml" --archive "$folder/broken.h5"
+    [ $? -eq 1 ]
+}
+tells() { grep "$1" "$folder/broken.log"; }
+breaks >"$folder/broken.log" 2>&1
+check "a study whose runs break down ends with status 1" tells '12 of 12 runs failed'
+check "each is tried three times" tells 'run 11 (xb+xc, w24), attempt 3, behind step'
+check "with the cause and the step" tells "failed behind step .* at step"
+columns() { "$sweep" export "$folder/broken.h5" --table runs | awk -F, 'NR > 1 && ($7 != "failed" || $8 != 3) {exit 1} END {exit NR != 13}'; }
+check "attempts are exported" columns
+
+sed 's/^runs:/retries: {most: 3, learning_rate_factor: 1e-3}\n&/' "$folder/sweeps/broken.yaml" >"$folder/sweeps/mended.yaml"
+check "a smaller learning rate, if asked for, saves them" \
+    mpirun -n 3 "$sweep" "$folder/sweeps/mended.yaml" --archive "$folder/mended.h5"
+smaller() { h5dump -y -d /execution/learning_rate "$folder/mended.h5" | grep -c '0.01' && h5dump -y -d /execution/attempt "$folder/mended.h5" | grep '2, 2, 2'; }
+check "and is recorded" smaller
+
+# A small disk that a ballast fills while the study runs.
+full_disk() {
+    mount -t tmpfs -o size=12m none "$folder/disk" || return
+    mkdir "$folder/disk/data" && cp -r "$folder/data/tiny" "$folder/disk/data" && mkdir "$folder/disk/sweeps" || return
+    cp "$study" "$folder/disk/sweeps"
+    mpirun -n 3 "$sweep" "$folder/disk/sweeps/study.yaml" --archive "$folder/disk/full.h5" >"$folder/full.log" 2>&1 &
+    process=$!
+    for _ in $(seq 600); do
+        ls "$folder/disk/full.h5.checkpoints/"*.safetensors >/dev/null 2>&1 && break
+        sleep 0.05
+    done
+    cat /dev/zero >"$folder/disk/ballast" 2>/dev/null
+    sleep 4
+    rm "$folder/disk/ballast"
+    wait $process && cp "$folder/disk/full.h5" "$folder/full.h5" && grep -q 'No space left' "$folder/full.log" && same full
+}
+mkdir "$folder/disk"
+if unshare -m true 2>/dev/null; then
+    export -f full_disk same
+    export folder sweep study
+    check "a full disk is waited for, and the archive is the same" unshare -m bash -c full_disk
+    check "and said" grep 'paused: .*No space left' "$folder/full.log"
+else
+    echo "ok 10 # SKIP a full disk: no right to mount one"
+    echo "ok 11 # SKIP a full disk is said"
+fi
