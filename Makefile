@@ -27,7 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-postfit install clean
+	bench-postfit bench-coordinator torture install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -101,6 +101,13 @@ bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
 
 study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 noisy tables, some minutes
 	@$< --study
+
+bench-coordinator: $(PROGRAM)  ## time giving out runs and keeping points, over 8 and 64 workers
+	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 9 $(PROGRAM) bench coordinator
+	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 65 $(PROGRAM) bench coordinator
+
+torture: $(PROGRAM)  ## kill a study at least 200 times, in many ways, and hold its archive against an undisturbed one
+	@tests/torture.sh 200
 
 bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 runs with 300 evaluations each
 	@$< --full

@@ -308,7 +308,7 @@ int bench_worker(const struct bench_case *measured, enum model_precision precisi
                                       .add_losses = ignore_losses,
                                       .add_seen = ignore_seen,
                                       .model_seconds = &model_seconds};
-        const struct run_result done = worker_run(spec, &sink);
+        const struct run_result done = worker_run(run_train, spec, &sink);
         if (done.failed)
             result = error_set(error, ERROR_FAILED, "%s", done.cause);
         *model_share = model_seconds / done.seconds;

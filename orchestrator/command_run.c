@@ -7,11 +7,10 @@
 #include "orchestrator/coordinator.h"
 #include "orchestrator/postfit.h"
 #include "orchestrator/prepare.h"
+#include "orchestrator/ranks.h"
 #include "orchestrator/records.h"
 #include "orchestrator/settings.h"
-#include "worker/worker.h"
 
-#include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -238,7 +237,8 @@ static int session_run(struct session *session, struct crew *crew, struct error 
         return -1;
     bool stopped = false;
     if (checkpoints_begin(&session->study, error) != 0 ||
-        (session->schedule.counts[RUN_WAITING] > 0 && coordinator_run(&session->ledger, crew, &stopped, error) != 0))
+        (session->schedule.counts[RUN_WAITING] > 0 &&
+         coordinator_run(&session->ledger, crew, run_train, &stopped, error) != 0))
         return -1;
     progress_end(&session->progress);
     checkpoints_end(&session->study);
@@ -251,7 +251,14 @@ static int session_run(struct session *session, struct crew *crew, struct error 
 }
 
 /* What rank 0 does. */
-static int coordinate(const struct command *command, int count, char **words, struct crew *crew, struct error *error) {
+struct run_command {
+    const struct command *command;
+    int count;
+    char **words;
+};
+
+static int coordinate(void *context, struct crew *crew, struct error *error) {
+    const struct run_command *run = context;
     const char *path, *archive = NULL;
     struct session session = {0};
     const struct option options[] = {{.name = "--archive",
@@ -260,7 +267,7 @@ static int coordinate(const struct command *command, int count, char **words, st
                                       .text = &archive},
                                      {.name = "--quiet", .help = "only errors", .flag = &session.quiet},
                                      {0}};
-    const int parsed = command_parse(command, options, count, words, &path, 1, 1, error);
+    const int parsed = command_parse(run->command, options, run->count, run->words, &path, 1, 1, error);
     if (parsed != 0)
         return parsed < 0 ? -1 : 0;
     if (kernels_choose(error) != 0 || study_read(path, &session.study, stderr, error) != 0)
@@ -275,32 +282,6 @@ static int coordinate(const struct command *command, int count, char **words, st
 }
 
 int command_run(const struct command *command, int count, char **words, struct error *error) {
-    /* Containers forbid the single-copy mechanism of Open MPI's shared memory, and tell so for every rank; idle ranks
-     * must leave the cores to those that train. */
-    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
-    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
-    int provided;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE)
-        return error_set(error, ERROR_FAILED, "MPI cannot be started, or was built without support for threads");
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* a rank that died is done without */
-    struct machine machine;
-    kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
-    machine_find(MPI_COMM_WORLD, &machine);
-    struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);
-    struct heart *heart = NULL;
-    int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
-    bool all_there = true;
-    if (result == 0 && machine.rank > 0) {
-        all_there = worker_serve(MPI_COMM_WORLD);
-    } else if (result == 0) {
-        struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
-        result = coordinate(command, count, words, &crew, error);
-        crew_dismiss(MPI_COMM_WORLD, crew.lost);
-        all_there = crew.lost == 0;
-    }
-    heart_stop(heart);
-    free(machines);
-    if (all_there)
-        MPI_Finalize(); /* waits for every rank */
-    return result;
+    struct run_command run = {command, count, words};
+    return ranks_run(run_train, coordinate, &run, error);
 }

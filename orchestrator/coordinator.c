@@ -43,7 +43,7 @@ static bool stop(void *context) {
     return stop_asked();
 }
 
-static int run_alone(struct ledger *ledger, const struct machine *machine, struct error *error) {
+static int run_alone(struct ledger *ledger, const struct machine *machine, run_function *train, struct error *error) {
     struct alone alone = {.ledger = ledger, .machine = machine};
     const struct run_sink sink = {.context = &alone,
                                   .begin = begin,
@@ -62,7 +62,7 @@ static int run_alone(struct ledger *ledger, const struct machine *machine, struc
             break;
         alone.run = (uint32_t)run;
         ledger_spec(ledger, alone.run, 1, spec);
-        const struct run_result ended = worker_run(spec, &sink);
+        const struct run_result ended = worker_run(train, spec, &sink);
         result = ledger_ended(ledger, &ended, machine, error);
         if (result == 0)
             result = ledger_tend(ledger, error);
@@ -71,10 +71,10 @@ static int run_alone(struct ledger *ledger, const struct machine *machine, struc
     return result;
 }
 
-int coordinator_run(struct ledger *ledger, struct crew *crew, bool *stopped, struct error *error) {
+int coordinator_run(struct ledger *ledger, struct crew *crew, run_function *train, bool *stopped, struct error *error) {
     stop_listen();
-    int result =
-        crew->machines[0].ranks > 1 ? crew_run(crew, ledger, error) : run_alone(ledger, &crew->machines[0], error);
+    int result = crew->machines[0].ranks > 1 ? crew_run(crew, ledger, error)
+                                             : run_alone(ledger, &crew->machines[0], train, error);
     if (result == 0)
         result = ledger_sync(ledger, error);
     stop_listen_no_more();

@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
     {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
+    {"bench coordinator", "", "what giving out a run and keeping a point cost, under mpirun",
+     command_bench_coordinator},
     {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},
     {"corpus synthesize", "STUDY.yaml", "write the text of a study's synthetic languages", command_corpus_synthesize},
     {"corpus vocabulary", "STUDY.yaml", "train a study's vocabulary on its text", command_corpus_vocabulary},

@@ -106,7 +106,7 @@ static int work(const char *folder, int number) {
     snprintf(spec.tokens_folder, sizeof spec.tokens_folder, "%s", folder);
     memcpy(spec.languages, LANGUAGE, sizeof LANGUAGE);
     memcpy(spec.tests, LANGUAGE, sizeof LANGUAGE);
-    const struct run_result result = worker_run(&spec, &sink);
+    const struct run_result result = worker_run(run_train, &spec, &sink);
     printf("peak %ld %s\n", result.failed ? 0 : peak_kibibytes(), result.cause);
     MPI_Finalize();
     return EXIT_SUCCESS;

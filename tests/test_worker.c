@@ -240,7 +240,7 @@ static void breakdown_is_told_with_its_step(void **state) {
     spec->optimizer.learning_rate = 1e30F;
     struct told told = {0};
     const struct run_sink sink = sink_to(&told);
-    const struct run_result result = worker_run(spec, &sink);
+    const struct run_result result = worker_run(run_train, spec, &sink);
     assert_int_equal(result.failed, 1);
     assert_int_equal(result.run, 7);
     assert_non_null(strstr(result.cause, "not finite at step"));
@@ -256,7 +256,7 @@ static void exploding_loss_is_a_failure(void **state) {
     spec->warmup_steps = 0;
     struct told told = {0};
     const struct run_sink sink = sink_to(&told);
-    const struct run_result result = worker_run(spec, &sink);
+    const struct run_result result = worker_run(run_train, spec, &sink);
     assert_int_equal(result.failed, 1);
     assert_non_null(strstr(result.cause, "loss explodes at step"));
     assert_true(result.ending.diverged && result.ending.step < spec->steps);

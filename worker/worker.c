@@ -96,11 +96,11 @@ static bool told_to_abandon(void *context) {
     return worker->abandoned;
 }
 
-struct run_result worker_run(const struct run_spec *spec, const struct run_sink *sink) {
+struct run_result worker_run(run_function *train, const struct run_spec *spec, const struct run_sink *sink) {
     struct run_result result = {.run = spec->run};
     struct error error = {0};
     const double start = omp_get_wtime();
-    if (run_train(spec, sink, &result.ending, &error) != 0) {
+    if (train(spec, sink, &result.ending, &error) != 0) {
         result.failed = 1;
         copy_text(result.cause, sizeof result.cause, error.message);
     }
@@ -109,10 +109,11 @@ struct run_result worker_run(const struct run_spec *spec, const struct run_sink 
 }
 
 /* Trains the run of a specification that has come, and tells how it ended. */
-static void serve_run(struct worker *worker, const struct run_spec *spec, const struct run_sink *sink) {
+static void serve_run(struct worker *worker, run_function *train, const struct run_spec *spec,
+                      const struct run_sink *sink) {
     worker->run = spec->run;
     worker->abandoned = false;
-    struct run_result result = worker_run(spec, sink);
+    struct run_result result = worker_run(train, spec, sink);
     if (worker->abandoned) {
         result.failed = 0;
         result.ending.end = RUN_ABANDONED;
@@ -120,7 +121,7 @@ static void serve_run(struct worker *worker, const struct run_spec *spec, const 
     send_to_coordinator(worker->comm, &result, sizeof result, MESSAGE_ENDED, NULL);
 }
 
-bool worker_serve(MPI_Comm comm) {
+bool worker_serve(MPI_Comm comm, run_function *train) {
     struct worker worker = {.comm = comm};
     const struct run_sink sink = {.context = &worker,
                                   .begin = send_begun,
@@ -142,7 +143,7 @@ bool worker_serve(MPI_Comm comm) {
             continue;
         if (status.MPI_TAG == MESSAGE_RUN) {
             MPI_Recv(spec, sizeof *spec, MPI_BYTE, 0, MESSAGE_RUN, comm, MPI_STATUS_IGNORE);
-            serve_run(&worker, spec, &sink);
+            serve_run(&worker, train, spec, &sink);
             continue;
         }
         if (status.MPI_TAG == MESSAGE_STOP)

@@ -1,0 +1,36 @@
+#include "orchestrator/ranks.h"
+
+#include "model/kernels.h"
+
+#include <stdlib.h>
+
+int ranks_run(run_function *train, coordinate_function *coordinate, void *context, struct error *error) {
+    /* Containers forbid the single-copy mechanism of Open MPI's shared memory, and tell so for every rank; idle ranks
+     * must leave the cores to those that train. */
+    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+    int provided;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE)
+        return error_set(error, ERROR_FAILED, "MPI cannot be started, or was built without support for threads");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* a rank that died is done without */
+    struct machine machine;
+    kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
+    machine_find(MPI_COMM_WORLD, &machine);
+    struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);
+    struct heart *heart = NULL;
+    int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
+    bool all_there = true;
+    if (result == 0 && machine.rank > 0) {
+        all_there = worker_serve(MPI_COMM_WORLD, train);
+    } else if (result == 0) {
+        struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
+        result = coordinate(context, &crew, error);
+        crew_dismiss(MPI_COMM_WORLD, crew.lost);
+        all_there = crew.lost == 0;
+    }
+    heart_stop(heart);
+    free(machines);
+    if (all_there)
+        MPI_Finalize(); /* waits for every rank */
+    return result;
+}

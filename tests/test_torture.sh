@@ -1,0 +1,3 @@
+#!/bin/sh
+# The short form of `make torture`.
+exec tests/torture.sh 6
