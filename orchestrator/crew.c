@@ -17,8 +17,8 @@ enum state { IDLE, BUSY, LEAVING };
 struct member {
     enum state state;
     bool silent;
-    struct run_spec *spec; /* of its run; sent from here, so that a dead rank blocks nobody */
-    MPI_Request sending;
+    struct run_spec *spec;     /* of its run; sent from here, so that a dead rank blocks nobody */
+    MPI_Request sending, word; /* the last specification, and the last empty message */
 };
 
 struct work {
@@ -34,10 +34,12 @@ struct work {
     size_t room;
 };
 
-static void send_empty(const struct work *work, int rank, enum message_tag tag) {
-    MPI_Request request;
-    if (MPI_Isend(NULL, 0, MPI_BYTE, rank, (int)tag, work->crew->comm, &request) == MPI_SUCCESS)
-        MPI_Request_free(&request);
+/* Not waited for: the rank may be dead, and so it is when the last one is not on its way yet. */
+static void send_empty(struct work *work, int rank, enum message_tag tag) {
+    int sent = 0;
+    MPI_Test(&work->members[rank].word, &sent, MPI_STATUS_IGNORE);
+    if (sent)
+        MPI_Isend(NULL, 0, MPI_BYTE, rank, (int)tag, work->crew->comm, &work->members[rank].word);
 }
 
 static void set_state(struct work *work, int rank, enum state state) {
@@ -132,13 +134,14 @@ static bool still_runs(const struct work *work, const struct run_spec *spec) {
 static void lose(struct work *work, int rank) {
     struct member *member = &work->members[rank];
     const struct machine *machine = &work->crew->machines[rank];
+    const struct run_spec *spec = member->state == BUSY ? member->spec : NULL;
     set_silent(work, rank, true);
-    if (member->state == BUSY && still_runs(work, member->spec)) {
+    if (spec && still_runs(work, spec)) {
         progress_say(work->ledger->progress,
                      "rank %d on %s is silent for %.0f seconds; run %u goes on from its checkpoint elsewhere", rank,
-                     machine->host, SILENT_SECONDS, member->spec->run);
-        ledger_lost(work->ledger, member->spec->run);
-        leave_run(work, member->spec);
+                     machine->host, SILENT_SECONDS, spec->run);
+        ledger_lost(work->ledger, spec->run);
+        leave_run(work, spec);
     } else {
         progress_say(work->ledger->progress, "rank %d on %s is silent for %.0f seconds; the others do without it", rank,
                      machine->host, SILENT_SECONDS);
@@ -219,13 +222,13 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
     uint32_t items = 0;
     if (receive(work, status, &items, error) != 0)
         return -1;
-    if (member->state == LEAVING) {
-        const struct run_result *result = work->buffer;
-        if (tag != MESSAGE_ENDED || result->ending.end != RUN_ABANDONED)
-            return 0;
+    const struct run_result *result = work->buffer; /* if it is one */
+    if (member->state == LEAVING && tag == MESSAGE_ENDED && result->ending.end == RUN_ABANDONED) {
         set_state(work, rank, IDLE);
         return give_runs(work, error);
     }
+    if (member->state != BUSY || !member->spec)
+        return 0;
     if (tag == MESSAGE_BEGUN)
         return ledger_begun(ledger, work->buffer, &work->crew->machines[rank], error);
     if (tag == MESSAGE_CURVE)
@@ -235,7 +238,7 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
     if (tag == MESSAGE_SEEN)
         return ledger_seen(ledger, work->buffer, items, error);
     if (tag == MESSAGE_ENDED)
-        return take_end(work, rank, work->buffer, error);
+        return take_end(work, rank, result, error);
     ledger_note(ledger, work->buffer);
     return 0;
 }
@@ -253,7 +256,7 @@ int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
     if (!work.members)
         return error_set(error, ERROR_FAILED, "no memory for %d workers", work.ranks);
     for (int rank = 0; rank < work.ranks; rank++)
-        work.members[rank].sending = MPI_REQUEST_NULL;
+        work.members[rank].sending = work.members[rank].word = MPI_REQUEST_NULL;
     work.counts[IDLE] = work.ranks - 1;
     int result = give_runs(&work, error);
     while (result == 0 && goes_on(&work)) {
@@ -283,12 +286,6 @@ int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
 void crew_dismiss(MPI_Comm comm, int lost) {
     int ranks;
     MPI_Comm_size(comm, &ranks);
-    for (int rank = 1; rank < ranks; rank++) {
-        MPI_Request request;
-        MPI_Isend(&lost, 1, MPI_INT, rank, MESSAGE_STOP, comm, &request);
-        if (lost == 0)
-            MPI_Wait(&request, MPI_STATUS_IGNORE);
-        else
-            MPI_Request_free(&request); /* eager, and a dead rank would be waited for */
-    }
+    for (int rank = 1; rank < ranks; rank++)
+        MPI_Send(&lost, 1, MPI_INT, rank, MESSAGE_STOP, comm); /* so short that it waits for nobody */
 }

@@ -17,6 +17,7 @@ struct heart {
     pthread_t thread;
     atomic_bool stopped;
     _Atomic double *heard; /* [ranks] omp_get_wtime() */
+    MPI_Request *beats;    /* [ranks] the last one sent to each */
 };
 
 static void hear(struct heart *heart) {
@@ -30,11 +31,12 @@ static void hear(struct heart *heart) {
     }
 }
 
-/* Nobody waits for the end of such a send: it is empty, and its rank may be gone. */
-static void tell(const struct heart *heart, int rank) {
-    MPI_Request request;
-    if (MPI_Isend(NULL, 0, MPI_BYTE, rank, 0, heart->comm, &request) == MPI_SUCCESS)
-        MPI_Request_free(&request);
+/* The next beat, if the last one is on its way: the rank may be gone. */
+static void tell(struct heart *heart, int rank) {
+    int sent = 0;
+    MPI_Test(&heart->beats[rank], &sent, MPI_STATUS_IGNORE);
+    if (sent)
+        MPI_Isend(NULL, 0, MPI_BYTE, rank, 0, heart->comm, &heart->beats[rank]);
 }
 
 static void *beat(void *context) {
@@ -65,11 +67,15 @@ int heart_start(struct heart **heart, MPI_Comm comm, struct error *error) {
     MPI_Comm_rank(comm, &made->rank);
     MPI_Comm_size(comm, &made->ranks);
     made->heard = calloc((size_t)made->ranks, sizeof *made->heard);
-    for (int rank = 0; made->heard && rank < made->ranks; rank++)
+    made->beats = malloc((size_t)made->ranks * sizeof(MPI_Request));
+    for (int rank = 0; made->heard && made->beats && rank < made->ranks; rank++) {
         atomic_init(&made->heard[rank], omp_get_wtime());
-    if (made->heard && pthread_create(&made->thread, NULL, beat, made) == 0)
+        made->beats[rank] = MPI_REQUEST_NULL;
+    }
+    if (made->heard && made->beats && pthread_create(&made->thread, NULL, beat, made) == 0)
         return 0;
     free(made->heard);
+    free(made->beats);
     free(made);
     *heart = NULL;
     return error_set(error, ERROR_FAILED, "no thread for a heartbeat");
@@ -85,5 +91,6 @@ void heart_stop(struct heart *heart) {
     atomic_store(&heart->stopped, true);
     pthread_join(heart->thread, NULL);
     free(heart->heard);
+    free(heart->beats);
     free(heart);
 }
