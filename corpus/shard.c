@@ -141,7 +141,6 @@ int shard_writer_open(struct shard_writer *writer, const char *folder, const cha
     snprintf(header->split, sizeof header->split, "%s", split);
     snprintf(header->vocabulary, sizeof header->vocabulary, "%s", vocabulary);
     snprintf(header->text, sizeof header->text, "%s", text);
-    snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", writer->path, (long)getpid());
     writer->unigram_counts = calloc(vocabulary_size, sizeof *writer->unigram_counts);
     writer->piece_bytes = malloc(vocabulary_size);
     if (!writer->unigram_counts || !writer->piece_bytes) {
@@ -149,13 +148,13 @@ int shard_writer_open(struct shard_writer *writer, const char *folder, const cha
         return error_set(error, ERROR_FAILED, "%s: no memory to write it", writer->path);
     }
     memcpy(writer->piece_bytes, piece_bytes, vocabulary_size);
-    writer->file = fopen(writer->temporary, "w+be");
-    if (!writer->file || fseek(writer->file, (long)tokens_offset(vocabulary_size), SEEK_SET) != 0) {
+    writer->file = file_begin(writer->path, writer->temporary, error);
+    if (writer->file && fseek(writer->file, (long)tokens_offset(vocabulary_size), SEEK_SET) == 0)
+        return 0;
+    if (writer->file)
         error_set_errno(error, ERROR_FAILED, "%s: cannot be written", writer->temporary);
-        shard_writer_discard(writer);
-        return -1;
-    }
-    return 0;
+    shard_writer_discard(writer);
+    return -1;
 }
 
 int shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, uint64_t bytes,
