@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "hdf5_schema/study_record.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { JOURNAL_VERSION = 2 };
@@ -36,10 +37,14 @@ struct journal;
 /* Makes a new journal, the study synced (fails when the file exists), or opens one to append to: reads all of it into
  * *data (to be freed by study_data_free), cuts a torn tail (*torn_bytes tells its size, 0: none). One writer at a time:
  * the file is locked, a second one fails with the host and process id of the first. Nothing is left in *data on
- * failure. */
+ * failure. A lock of another host is first watched for JOURNAL_WATCH_SECONDS, as its owner may be gone. */
+enum { JOURNAL_WATCH_SECONDS = 15 };
 int journal_create(struct journal **journal, const char *path, const struct study_record *study, struct error *error);
 int journal_open(struct journal **journal, const char *path, struct study_data *data, uint64_t *torn_bytes,
                  struct error *error);
+
+/* Is there a lock of another host, which journal_open would watch? owner: "process 17 on host north". */
+bool journal_locked_elsewhere(const char *path, char *owner, size_t size);
 
 /* Reads a journal without writing to it (a torn tail is skipped and told). */
 int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes, struct error *error);

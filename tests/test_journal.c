@@ -355,18 +355,118 @@ static void lock_of_a_dead_process_is_taken_over(void **state) {
     study_data_free(&data);
 }
 
-static void lock_of_another_host_is_refused(void **state) {
-    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
-    struct study_data data = sample_study(), again;
-    write_sample(path, &data);
-    test_file_write(lock, "elsewhere.example 17\n", 21);
+static int try_open(const char *path, struct error *error) {
+    struct study_data again;
     struct journal *journal;
     uint64_t torn;
+    if (journal_open(&journal, path, &again, &torn, error) != 0)
+        return -1;
+    study_data_free(&again);
+    return journal_close(journal, error);
+}
+
+/* Plays the owner on another host: counts up while it is one that lives. */
+static pid_t count_up(const char *lock) {
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    for (int count = 1; child == 0; count++) {
+        FILE *file = fopen(lock, "r+");
+        if (!file || fprintf(file, "elsewhere.example 17 %d\n", count) < 0 || fclose(file) != 0)
+            _exit(1);
+        sleep(1);
+    }
+    return child;
+}
+
+static void lock_of_another_host_is_refused_while_it_moves(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
     struct error error;
-    assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
-    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example"));
-    assert_non_null(strstr(error.message, lock));
-    assert_int_equal(size_of(lock), 21);
+    char owner[300];
+    write_sample(path, &data);
+    assert_false(journal_locked_elsewhere(path, owner, sizeof owner));
+    test_file_write(lock, "elsewhere.example 17 0\n", 23);
+    assert_true(journal_locked_elsewhere(path, owner, sizeof owner));
+    assert_string_equal(owner, "process 17 on host elsewhere.example");
+    const pid_t child = count_up(lock);
+    assert_int_equal(try_open(path, &error), -1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example is writing it"));
+    char *line;
+    size_t size;
+    read_bytes(lock, &line, &size);
+    assert_memory_equal(line, "elsewhere.example 17 ", 21);
+    free(line);
+    study_data_free(&data);
+}
+
+/* Two come at once: one of them watches the lock and takes it over, the other is refused. */
+static void lock_of_another_host_that_stands_still_is_taken_over_by_one(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    write_sample(path, &data);
+    test_file_write(lock, "elsewhere.example 17 5\n", 23);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(try_open(path, NULL) == 0 ? 0 : 1);
+    const int result = try_open(path, &error);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 0) != (result == 0));
+    assert_false(file_exists(lock));
+    study_data_free(&data);
+}
+
+static void owner_counts_up_by_itself(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct journal *journal = begin_journal(path, &data);
+    char *lines[2];
+    size_t size;
+    read_bytes(lock, &lines[0], &size);
+    sleep(4);
+    read_bytes(lock, &lines[1], &size);
+    assert_string_not_equal(lines[0], lines[1]);
+    free(lines[0]);
+    free(lines[1]);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    study_data_free(&data);
+}
+
+/* As if this process had been held up for long and another host had thought it gone. */
+static void journal_whose_lock_is_lost_is_not_written_to(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    struct journal *journal = begin_journal(path, &data);
+    const size_t size = size_of(path);
+    test_file_write(lock, "elsewhere.example 17 1\n", 23);
+    sleep(5); /* it looks every 3 seconds */
+    assert_int_equal(journal_add_curve(journal, data.curves, 1, NULL), 0);
+    assert_int_equal(journal_close(journal, &error), -1);
+    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example is writing it"));
+    assert_int_equal(size_of(path), size);
+    assert_true(file_exists(lock));
+    study_data_free(&data);
+}
+
+static void what_is_no_lock_is_left_alone(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    write_sample(path, &data);
+    test_file_write(lock, "my keys are in here", 19);
+    assert_int_equal(try_open(path, &error), -1);
+    assert_non_null(strstr(error.message, "no lock of sweep"));
+    assert_int_equal(size_of(lock), 19);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(symlink(path, lock), 0);
+    const size_t size = size_of(path);
+    assert_int_equal(try_open(path, &error), -1);
+    assert_int_equal(size_of(path), size);
     study_data_free(&data);
 }
 
@@ -487,14 +587,26 @@ static void appending_a_point_takes_microseconds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(what_was_told_comes_back_in_order),      IN_FOLDER(opened_journal_goes_on_where_it_ended),
-        IN_FOLDER(earlier_attempts_are_dropped),           IN_FOLDER(points_behind_the_checkpoint_are_dropped),
-        IN_FOLDER(run_without_its_worker_waits),           IN_FOLDER(tail_torn_at_any_byte_is_cut),
-        IN_FOLDER(unsynced_records_with_a_hole_are_cut),   IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
-        IN_FOLDER(mutated_journals_never_crash),           IN_FOLDER(second_writer_is_refused),
-        IN_FOLDER(lock_of_a_dead_process_is_taken_over),   IN_FOLDER(lock_of_another_host_is_refused),
-        IN_FOLDER(impossible_things_are_not_written),      IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
-        IN_FOLDER(files_that_are_no_journals_are_refused), IN_FOLDER(appending_a_point_takes_microseconds),
+        IN_FOLDER(what_was_told_comes_back_in_order),
+        IN_FOLDER(opened_journal_goes_on_where_it_ended),
+        IN_FOLDER(earlier_attempts_are_dropped),
+        IN_FOLDER(points_behind_the_checkpoint_are_dropped),
+        IN_FOLDER(run_without_its_worker_waits),
+        IN_FOLDER(tail_torn_at_any_byte_is_cut),
+        IN_FOLDER(unsynced_records_with_a_hole_are_cut),
+        IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
+        IN_FOLDER(mutated_journals_never_crash),
+        IN_FOLDER(second_writer_is_refused),
+        IN_FOLDER(lock_of_a_dead_process_is_taken_over),
+        IN_FOLDER(lock_of_another_host_is_refused_while_it_moves),
+        IN_FOLDER(lock_of_another_host_that_stands_still_is_taken_over_by_one),
+        IN_FOLDER(journal_whose_lock_is_lost_is_not_written_to),
+        IN_FOLDER(what_is_no_lock_is_left_alone),
+        IN_FOLDER(owner_counts_up_by_itself),
+        IN_FOLDER(impossible_things_are_not_written),
+        IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
+        IN_FOLDER(files_that_are_no_journals_are_refused),
+        IN_FOLDER(appending_a_point_takes_microseconds),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
