@@ -1,7 +1,7 @@
 /* `sweep STUDY.yaml`: corpus, plan, journal, coordinator and workers, laws, archive. */
-#include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
 #include "model/kernels.h"
+#include "orchestrator/archive_make.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/command.h"
 #include "orchestrator/coordinator.h"
@@ -169,6 +169,7 @@ static int open_journal(struct session *session, struct error *error) {
     session->resume_most = calloc(session->plan.count, sizeof *session->resume_most);
     if (!session->attempts || !session->resume_most)
         return error_set(error, ERROR_FAILED, "no memory for %zu runs", session->plan.count);
+    archive_say_wait(session->journal_path);
     return file_exists(session->journal_path) ? resume_journal(session, error) : begin_journal(session, error);
 }
 
@@ -229,20 +230,11 @@ static int say_results(const struct session *session, const struct study_data *d
 
 static int finish(struct session *session, struct error *error) {
     struct study_data data;
-    uint64_t torn;
-    char *notes = NULL;
-    size_t size;
-    if (journal_sync(session->journal, error) != 0 || journal_read(session->journal_path, &data, &torn, error) != 0)
+    char *notes;
+    if (journal_sync(session->journal, error) != 0 ||
+        archive_make(&session->study, session->journal_path, session->study.archive, &data, &notes, error) != 0)
         return -1;
-    FILE *notes_file = open_memstream(&notes, &size);
-    int result = notes_file ? postfit(&session->study, &data, notes_file, error)
-                            : error_set(error, ERROR_FAILED, "no memory for the fits");
-    if (notes_file)
-        fclose(notes_file);
-    if (result == 0)
-        result = archive_write(session->study.archive, &data, error);
-    if (result == 0)
-        result = say_results(session, &data, notes, error);
+    const int result = say_results(session, &data, notes, error);
     free(notes);
     study_data_free(&data);
     return result;

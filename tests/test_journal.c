@@ -309,6 +309,88 @@ static void mutated_journals_never_crash(void **state) {
     study_data_free(&data);
 }
 
+/* Damaged anywhere, a journal keeps what stood before, and goes on to the same study. */
+static void mended_journal_keeps_what_stands_before_the_damage(void **state) {
+    const char *path = path_in(*state, "a.journal"), *damaged = path_in(*state, "a.journal.damaged");
+    struct study_data data = sample_study(), again;
+    struct journal *journal;
+    struct journal_mended mended;
+    struct error error = {0};
+    uint64_t torn;
+    journal = begin_journal(path, &data);
+    tell_run(journal, &data, 0, 1);
+    const size_t first = size_of(path);
+    for (uint32_t r = 1; r < 3; r++)
+        tell_run(journal, &data, r, 1);
+    assert_int_equal(journal_mend(path, &mended, &error), -1); /* it has a writer */
+    assert_non_null(strstr(error.message, "is writing it"));
+    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_int_equal(journal_mend(path, &mended, &error), -1);
+    assert_non_null(strstr(error.message, "is not damaged"));
+    char *bytes, *kept;
+    size_t size, kept_size;
+    read_bytes(path, &bytes, &size);
+    bytes[first + 20]++;
+    test_file_write(path, bytes, size);
+    assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
+    char command[FILE_PATH_SIZE + 32];
+    snprintf(command, sizeof command, "`sweep archive mend %s`", path);
+    assert_non_null(strstr(error.message, command));
+    test_file_write(damaged, "mine", 4);
+    assert_int_equal(journal_mend(path, &mended, &error), -1);
+    assert_int_equal(size_of(damaged), 4);
+    assert_int_equal(size_of(path), size);
+    assert_int_equal(unlink(damaged), 0);
+    assert_int_equal(journal_mend(path, &mended, &error), 0);
+    assert_string_equal(mended.damaged_path, damaged);
+    assert_int_equal(mended.kept_bytes, first);
+    assert_int_equal(mended.lost_bytes, size - first);
+    assert_int_equal(mended.lost_runs, 1); /* run 2 was done, run 1 had failed */
+    /* of two runs: begin, points, evaluations, what run 2 saw of three languages, end and mark; but one is broken */
+    assert_int_equal(mended.lost_records, 2 * (1 + SAMPLE_POINTS + SAMPLE_EVALUATIONS + 1 + 1) + 3 - 1);
+    read_bytes(damaged, &kept, &kept_size);
+    assert_int_equal(kept_size, size);
+    assert_memory_equal(kept, bytes, size);
+    free(kept);
+    free(bytes);
+    assert_int_equal(journal_open(&journal, path, &again, &torn, NULL), 0);
+    assert_int_equal(torn, 0);
+    assert_int_equal(again.outcomes[0].status, RUN_DONE);
+    assert_int_equal(again.outcomes[1].status, RUN_WAITING);
+    study_data_free(&again);
+    for (uint32_t r = 1; r < 3; r++)
+        tell_run(journal, &data, r, 1);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_same_study(&data, &again);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+static void journal_without_a_study_cannot_be_mended(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study();
+    struct journal_mended mended;
+    struct error error = {0};
+    write_sample(path, &data);
+    char *bytes;
+    size_t size;
+    read_bytes(path, &bytes, &size);
+    for (size_t place = 0; place < 40; place += 20) { /* in the header, in the study */
+        bytes[place]++;
+        test_file_write(path, bytes, size);
+        assert_int_equal(journal_mend(path, &mended, &error), -1);
+        assert_non_null(strstr(error.message, place == 0 ? "not a journal" : "before anything that could be kept"));
+        assert_int_equal(size_of(path), size);
+        assert_false(file_exists(mended.damaged_path));
+        bytes[place]--;
+    }
+    assert_int_equal(journal_mend(path_in(*state, "none"), &mended, &error), -1);
+    assert_non_null(strstr(error.message, "no such journal"));
+    free(bytes);
+    study_data_free(&data);
+}
+
 static void second_writer_is_refused(void **state) {
     const char *path = path_in(*state, "a.journal");
     struct study_data data = sample_study(), again;
@@ -596,6 +678,8 @@ int main(void) {
         IN_FOLDER(unsynced_records_with_a_hole_are_cut),
         IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
         IN_FOLDER(mutated_journals_never_crash),
+        IN_FOLDER(mended_journal_keeps_what_stands_before_the_damage),
+        IN_FOLDER(journal_without_a_study_cannot_be_mended),
         IN_FOLDER(second_writer_is_refused),
         IN_FOLDER(lock_of_a_dead_process_is_taken_over),
         IN_FOLDER(lock_of_another_host_is_refused_while_it_moves),
