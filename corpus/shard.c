@@ -36,8 +36,12 @@ static uint64_t header_checksum(const struct shard_header *header) {
     return checksum64(header, offsetof(struct shard_header, header_checksum));
 }
 
-static bool is_string(const char *field, size_t size) {
-    return memchr(field, '\0', size) != NULL;
+/* Others print it. */
+static bool is_printable(const char *field, size_t size) {
+    size_t length = 0;
+    while (length < size && field[length] >= ' ' && field[length] <= '~')
+        length++;
+    return length < size && field[length] == '\0';
 }
 
 int shard_path(char *path, const char *folder, const char *language, const char *split, struct error *error) {
@@ -62,8 +66,10 @@ static int check_header(const struct shard_header *header, size_t file_size, con
         return error_set(error, ERROR_INPUT, "%s: the header is damaged; encode the text again", path);
     const uint32_t vocabulary_size = header->vocabulary_size;
     if (vocabulary_size == 0 || vocabulary_size > VOCABULARY_SIZE_MAX ||
-        !is_string(header->language, sizeof header->language) || !is_string(header->split, sizeof header->split) ||
-        !is_string(header->vocabulary, sizeof header->vocabulary) || !is_string(header->text, sizeof header->text))
+        !is_printable(header->language, sizeof header->language) ||
+        !is_printable(header->split, sizeof header->split) ||
+        !is_printable(header->vocabulary, sizeof header->vocabulary) ||
+        !is_printable(header->text, sizeof header->text))
         return error_set(error, ERROR_INPUT, "%s: the header makes no sense; encode the text again", path);
     const size_t offset = tokens_offset(vocabulary_size);
     if (file_size <= offset || (file_size - offset) % sizeof(uint16_t) != 0 ||

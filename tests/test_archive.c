@@ -247,6 +247,41 @@ static void change_length(hid_t file) {
     assert_true(H5LTset_attribute_string(file, "curves/loss", "units", "nats/token") >= 0);
 }
 
+static void link_dataset_elsewhere(hid_t file) {
+    assert_true(H5Ldelete(file, "curves/loss", H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_external("/elsewhere.h5", "loss", file, "curves/loss", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+static void link_group_elsewhere(hid_t file) {
+    assert_true(H5Ldelete(file, "losses", H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_external("/elsewhere.h5", "/", file, "losses", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+}
+
+/* Values that are read out of another file, which needs no format. */
+static void keep_values_elsewhere(hid_t file) {
+    const hsize_t count = 3 * SAMPLE_POINTS;
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &count, NULL);
+    assert_true(H5Ldelete(file, "curves/loss", H5P_DEFAULT) >= 0);
+    assert_true(H5Pset_external(properties, "/proc/self/exe", 0, count * sizeof(double)) >= 0);
+    const hid_t dataset = H5Dcreate2(file, "curves/loss", H5T_IEEE_F64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    H5Dclose(dataset);
+    H5Sclose(space);
+    H5Pclose(properties);
+}
+
+static void map_values_of_elsewhere(hid_t file) {
+    const hsize_t count = 3 * SAMPLE_POINTS;
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &count, NULL);
+    assert_true(H5Ldelete(file, "curves/loss", H5P_DEFAULT) >= 0);
+    assert_true(H5Pset_virtual(properties, space, "/elsewhere.h5", "loss", space) >= 0);
+    const hid_t dataset = H5Dcreate2(file, "curves/loss", H5T_IEEE_F64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    H5Dclose(dataset);
+    H5Sclose(space);
+    H5Pclose(properties);
+}
+
 static void add_axis(hid_t file) {
     const hsize_t counts[2] = {3 * SAMPLE_POINTS, 1};
     assert_true(H5Ldelete(file, "curves/run", H5P_DEFAULT) >= 0);
@@ -321,6 +356,10 @@ static void faults_of_an_archive_are_found(void **state) {
     } faults[] = {
         {remove_dataset, "curves/loss is missing"},
         {remove_group, "losses is missing"},
+        {link_dataset_elsewhere, "curves/loss is missing, or in another file"},
+        {link_group_elsewhere, "losses is missing, or in another file"},
+        {keep_values_elsewhere, "curves/loss is missing, or in another file"},
+        {map_values_of_elsewhere, "curves/loss is missing, or in another file"},
         {remove_text, "are missing"},
         {raise_version, "schema version"},
         {change_type, "curves/loss has not the type"},
