@@ -82,7 +82,7 @@ static int check_header(const struct shard_header *header, size_t file_size, con
 
 int shard_open(struct shard *shard, const char *path, struct error *error) {
     *shard = (struct shard){0};
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not hold us up */
     if (file < 0)
         return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
     struct stat status;

@@ -392,36 +392,6 @@ static void faults_of_an_archive_are_found(void **state) {
     study_data_free(&data);
 }
 
-static void mutated_archives_are_refused(void **state) {
-    const char *path = path_in(*state, "a.h5"), *mutant_path = path_in(*state, "b.h5");
-    struct study_data data = sample_study(), again;
-    write_archive(path, &data);
-    char *bytes;
-    size_t size;
-    assert_int_equal(file_read(path, SIZE_MAX, &bytes, &size, NULL), 0);
-    char *mutant = malloc(size);
-    assert_non_null(mutant);
-    for (uint64_t i = 0; i < 2000; i++) {
-        memcpy(mutant, bytes, size);
-        const uint64_t changes = 1 + random_below(8, 5, i, 0);
-        for (uint64_t c = 1; c <= changes; c++)
-            mutant[random_below(size, 5, i, 2 * c)] ^= (char)(1 + random_below(255, 5, i, 2 * c + 1));
-        const size_t kept = i % 4 == 0 ? random_below(size, 6, i, 0) : size;
-        FILE *file = fopen(mutant_path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(mutant, 1, kept, file), kept);
-        assert_int_equal(fclose(file), 0);
-        struct error error = {0};
-        if (memcmp(mutant, bytes, size) != 0 || kept < size) {
-            assert_int_equal(archive_read(mutant_path, &again, &error), -1);
-            assert_int_equal(error.code, ERROR_INPUT);
-        }
-    }
-    free(mutant);
-    free(bytes);
-    study_data_free(&data);
-}
-
 static void missing_and_unwritable_places_are_named(void **state) {
     (void)state;
     struct study_data data = sample_study(), again;
@@ -471,7 +441,6 @@ int main(int count, char **words) {
         IN_FOLDER(archive_equals_its_journal),
         IN_FOLDER(impossible_studies_are_not_written),
         IN_FOLDER(faults_of_an_archive_are_found),
-        IN_FOLDER(mutated_archives_are_refused),
         cmocka_unit_test(missing_and_unwritable_places_are_named),
         cmocka_unit_test(documentation_names_every_dataset),
     };

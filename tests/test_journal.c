@@ -283,32 +283,6 @@ static void each_flipped_byte_in_the_middle_is_refused(void **state) {
     study_data_free(&data);
 }
 
-static void mutated_journals_never_crash(void **state) {
-    const char *path = path_in(*state, "a.journal");
-    struct study_data data = sample_study(), again;
-    write_sample(path, &data);
-    char *bytes;
-    size_t size;
-    uint64_t torn;
-    read_bytes(path, &bytes, &size);
-    char *mutant = malloc(size);
-    assert_non_null(mutant);
-    for (uint64_t i = 0; i < 2000; i++) {
-        memcpy(mutant, bytes, size);
-        const uint64_t changes = 1 + random_below(8, 5, i, 0);
-        for (uint64_t c = 1; c <= changes; c++)
-            mutant[random_below(size, 5, i, 2 * c)] = (char)random_u64(5, i, 2 * c + 1);
-        test_file_write(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
-        if (journal_read(path, &again, &torn, NULL) == 0) {
-            assert_int_equal(study_data_check(&again, path, NULL), 0);
-            study_data_free(&again);
-        }
-    }
-    free(mutant);
-    free(bytes);
-    study_data_free(&data);
-}
-
 /* Damaged anywhere, a journal keeps what stood before, and goes on to the same study. */
 static void mended_journal_keeps_what_stands_before_the_damage(void **state) {
     const char *path = path_in(*state, "a.journal"), *damaged = path_in(*state, "a.journal.damaged");
@@ -677,7 +651,7 @@ int main(void) {
         IN_FOLDER(tail_torn_at_any_byte_is_cut),
         IN_FOLDER(unsynced_records_with_a_hole_are_cut),
         IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
-        IN_FOLDER(mutated_journals_never_crash),
+
         IN_FOLDER(mended_journal_keeps_what_stands_before_the_damage),
         IN_FOLDER(journal_without_a_study_cannot_be_mended),
         IN_FOLDER(second_writer_is_refused),
