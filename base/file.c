@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+enum { TEMPORARIES_MAX = 1000 };
 
 int file_join(char path[FILE_PATH_SIZE], const char *folder, const char *name, struct error *error) {
     const bool alone = name[0] == '/' || folder[0] == '\0' || strcmp(folder, ".") == 0;
@@ -103,19 +104,41 @@ int file_publish(const char *temporary, const char *path, struct error *error) {
     return result == 0 ? sync_path(folder, O_RDONLY | O_DIRECTORY, error) : result;
 }
 
-int file_write(const char *path, const void *bytes, size_t size, struct error *error) {
-    char temporary[FILE_PATH_SIZE + 32];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wbe");
-    if (!file)
-        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-    const bool written = fwrite(bytes, 1, size, file) == size;
+/* O_EXCL: neither a link that somebody put there nor a file that somebody else writes is opened. A name may be taken by
+ * one who was killed, or by a process of the same number on another host. */
+FILE *file_begin(const char *path, char temporary[FILE_TEMPORARY_SIZE], struct error *error) {
+    int descriptor = -1;
+    for (int number = 0; descriptor < 0 && number < TEMPORARIES_MAX; number++) {
+        snprintf(temporary, FILE_TEMPORARY_SIZE, "%s.%ld.%d.tmp", path, (long)getpid(), number);
+        descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor < 0 && errno != EEXIST)
+            break;
+    }
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w+b") : NULL;
+    if (file)
+        return file;
+    error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(temporary);
+    }
+    temporary[0] = '\0';
+    return NULL;
+}
+
+int file_end(FILE *file, bool written, const char *temporary, const char *path, struct error *error) {
     if (fclose(file) != 0 || !written) {
         error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
         unlink(temporary);
         return -1;
     }
     return file_publish(temporary, path, error);
+}
+
+int file_write(const char *path, const void *bytes, size_t size, struct error *error) {
+    char temporary[FILE_TEMPORARY_SIZE];
+    FILE *file = file_begin(path, temporary, error);
+    return file ? file_end(file, fwrite(bytes, 1, size, file) == size, temporary, path, error) : -1;
 }
 
 int file_make_folder(const char *path, struct error *error) {

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Longest path, with its zero byte, that sweep takes. */
 enum { FILE_PATH_SIZE = 1024 };
@@ -23,6 +24,13 @@ bool file_disk_full(const char *path);
 
 /* Reads a whole file. *bytes has a zero byte behind its *size bytes; the caller frees it. Refuses files over limit. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error);
+
+/* Begins a file that will be called path: a new temporary beside it, made with the user's umask, open to write and
+ * read; its name goes into temporary. On failure NULL and no name. file_end closes it and publishes it when all of it
+ * was written, or removes it. */
+enum { FILE_TEMPORARY_SIZE = FILE_PATH_SIZE + 32 };
+FILE *file_begin(const char *path, char temporary[FILE_TEMPORARY_SIZE], struct error *error);
+int file_end(FILE *file, bool written, const char *temporary, const char *path, struct error *error);
 
 /* Writes a whole file: temporary in the same folder, fsync, rename, fsync of the folder. */
 int file_write(const char *path, const void *bytes, size_t size, struct error *error);

@@ -257,15 +257,12 @@ done:
 
 /* A temporary file without a name in the folder of the shards, where the room is. */
 static FILE *open_temporary(const char *folder, const char *language, struct error *error) {
-    char name[LANGUAGE_CODE_SIZE + 32], path[FILE_PATH_SIZE];
-    snprintf(name, sizeof name, "%.15s.tokens.%ld.tmp", language, (long)getpid());
-    if (file_join(path, folder, name, error) != 0)
+    char path[FILE_PATH_SIZE], temporary[FILE_TEMPORARY_SIZE];
+    if (shard_path(path, folder, language, "all", error) != 0)
         return NULL;
-    FILE *file = fopen(path, "w+be");
-    if (!file)
-        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
-    else
-        unlink(path);
+    FILE *file = file_begin(path, temporary, error);
+    if (file)
+        unlink(temporary);
     return file;
 }
 

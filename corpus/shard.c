@@ -36,8 +36,12 @@ static uint64_t header_checksum(const struct shard_header *header) {
     return checksum64(header, offsetof(struct shard_header, header_checksum));
 }
 
-static bool is_string(const char *field, size_t size) {
-    return memchr(field, '\0', size) != NULL;
+/* Others print it. */
+static bool is_printable(const char *field, size_t size) {
+    size_t length = 0;
+    while (length < size && field[length] >= ' ' && field[length] <= '~')
+        length++;
+    return length < size && field[length] == '\0';
 }
 
 int shard_path(char *path, const char *folder, const char *language, const char *split, struct error *error) {
@@ -62,8 +66,10 @@ static int check_header(const struct shard_header *header, size_t file_size, con
         return error_set(error, ERROR_INPUT, "%s: the header is damaged; encode the text again", path);
     const uint32_t vocabulary_size = header->vocabulary_size;
     if (vocabulary_size == 0 || vocabulary_size > VOCABULARY_SIZE_MAX ||
-        !is_string(header->language, sizeof header->language) || !is_string(header->split, sizeof header->split) ||
-        !is_string(header->vocabulary, sizeof header->vocabulary) || !is_string(header->text, sizeof header->text))
+        !is_printable(header->language, sizeof header->language) ||
+        !is_printable(header->split, sizeof header->split) ||
+        !is_printable(header->vocabulary, sizeof header->vocabulary) ||
+        !is_printable(header->text, sizeof header->text))
         return error_set(error, ERROR_INPUT, "%s: the header makes no sense; encode the text again", path);
     const size_t offset = tokens_offset(vocabulary_size);
     if (file_size <= offset || (file_size - offset) % sizeof(uint16_t) != 0 ||
@@ -76,7 +82,7 @@ static int check_header(const struct shard_header *header, size_t file_size, con
 
 int shard_open(struct shard *shard, const char *path, struct error *error) {
     *shard = (struct shard){0};
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not hold us up */
     if (file < 0)
         return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
     struct stat status;
@@ -141,7 +147,6 @@ int shard_writer_open(struct shard_writer *writer, const char *folder, const cha
     snprintf(header->split, sizeof header->split, "%s", split);
     snprintf(header->vocabulary, sizeof header->vocabulary, "%s", vocabulary);
     snprintf(header->text, sizeof header->text, "%s", text);
-    snprintf(writer->temporary, sizeof writer->temporary, "%s.%ld.tmp", writer->path, (long)getpid());
     writer->unigram_counts = calloc(vocabulary_size, sizeof *writer->unigram_counts);
     writer->piece_bytes = malloc(vocabulary_size);
     if (!writer->unigram_counts || !writer->piece_bytes) {
@@ -149,13 +154,13 @@ int shard_writer_open(struct shard_writer *writer, const char *folder, const cha
         return error_set(error, ERROR_FAILED, "%s: no memory to write it", writer->path);
     }
     memcpy(writer->piece_bytes, piece_bytes, vocabulary_size);
-    writer->file = fopen(writer->temporary, "w+be");
-    if (!writer->file || fseek(writer->file, (long)tokens_offset(vocabulary_size), SEEK_SET) != 0) {
+    writer->file = file_begin(writer->path, writer->temporary, error);
+    if (writer->file && fseek(writer->file, (long)tokens_offset(vocabulary_size), SEEK_SET) == 0)
+        return 0;
+    if (writer->file)
         error_set_errno(error, ERROR_FAILED, "%s: cannot be written", writer->temporary);
-        shard_writer_discard(writer);
-        return -1;
-    }
-    return 0;
+    shard_writer_discard(writer);
+    return -1;
 }
 
 int shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, uint64_t bytes,

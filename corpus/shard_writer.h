@@ -12,7 +12,7 @@
 struct shard_writer {
     struct shard_header header;
     char path[FILE_PATH_SIZE];
-    char temporary[FILE_PATH_SIZE + 32];
+    char temporary[FILE_TEMPORARY_SIZE];
     FILE *file;
     uint64_t *unigram_counts; /* [V] of the tokens added so far */
     uint8_t *piece_bytes;     /* [V] */

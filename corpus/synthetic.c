@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     CONSONANTS = 16,
@@ -215,11 +214,10 @@ static void put_document(struct writer *writer) {
 static int write_language(const char *folder, const struct synthetic_language *language,
                           const struct synthetic_settings *settings, const struct meanings *meanings,
                           struct error *error) {
-    char name[LANGUAGE_CODE_SIZE + 8], path[FILE_PATH_SIZE], temporary[FILE_PATH_SIZE + 32];
+    char name[LANGUAGE_CODE_SIZE + 8], path[FILE_PATH_SIZE], temporary[FILE_TEMPORARY_SIZE];
     snprintf(name, sizeof name, "%s.jsonl", language->code);
     if (file_join(path, folder, name, error) != 0)
         return -1;
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     const uint64_t key =
         random_u64(settings->seed, STREAM_LANGUAGE, checksum64(language->code, strlen(language->code)));
     struct writer writer = {.meanings = meanings, .family = language->family, .key = random_u64(key, 0, 0)};
@@ -227,21 +225,11 @@ static int write_language(const char *folder, const struct synthetic_language *l
     if (!writer.words)
         return error_set(error, ERROR_FAILED, "%s: no memory for %" PRIu32 " words", path, settings->words);
     make_words(writer.words, language, settings, key);
-    writer.file = fopen(temporary, "wbe");
-    if (!writer.file) {
-        free(writer.words);
-        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-    }
-    while (writer.bytes < language->bytes && !ferror(writer.file))
+    writer.file = file_begin(path, temporary, error);
+    while (writer.file && writer.bytes < language->bytes && !ferror(writer.file))
         put_document(&writer);
     free(writer.words);
-    const bool failed = ferror(writer.file) != 0;
-    if (fclose(writer.file) != 0 || failed) {
-        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-        unlink(temporary);
-        return -1;
-    }
-    return file_publish(temporary, path, error);
+    return writer.file ? file_end(writer.file, !ferror(writer.file), temporary, path, error) : -1;
 }
 
 int synthetic_write(const char *folder, const struct synthetic_language *languages, uint32_t language_count,

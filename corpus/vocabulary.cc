@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -223,6 +224,17 @@ int train(const char *path, const struct vocabulary_settings &settings, sample *
     return file_write(path, model.data(), model.size(), error);
 }
 
+// False: these are not the bytes of a model. Of some, the library says so by throwing.
+bool load(sentencepiece::SentencePieceProcessor *processor, const std::string &bytes) {
+    try {
+        return processor->LoadFromSerializedProto(bytes).ok();
+    } catch (const std::bad_alloc &) {
+        throw;
+    } catch (const std::exception &) {
+        return false;
+    }
+}
+
 // Bytes of text that a piece stands for.
 size_t count_piece_bytes(const sentencepiece::SentencePieceProcessor &processor, int id) {
     if (processor.IsControl(id) || processor.IsUnknown(id))
@@ -262,7 +274,7 @@ int vocabulary_open(struct vocabulary **vocabulary, const char *path, struct err
             return -1;
         const std::unique_ptr<char, decltype(&free)> owner(bytes, free);
         auto made = std::make_unique<struct vocabulary>();
-        if (!made->processor.LoadFromSerializedProto(std::string(bytes, size)).ok())
+        if (!load(&made->processor, std::string(bytes, size)))
             return error_set(error, ERROR_INPUT,
                              "%s: not a SentencePiece model; make it with `sweep corpus vocabulary`", path);
         const auto &processor = made->processor;

@@ -23,6 +23,7 @@ void archive_slices(const struct study_data *data, struct run_slice *slices) {
 
 hid_t archive_access(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access < 0 || (H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
                        H5Pset_file_locking(access, false, true) >= 0))

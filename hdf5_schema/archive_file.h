@@ -17,7 +17,8 @@ void archive_seal(uint8_t *seal, const void *bytes, size_t size);
 void archive_slices(const struct study_data *data, struct run_slice *slices);
 
 /* How files are opened; H5Pclose it. V18 bounds: every reader of the last fifteen years knows the format. No file
- * locks: some parallel file systems have none, and no reader ever meets a writer. HDF5 prints no error from here on. */
+ * locks: some parallel file systems have none, and no reader ever meets a writer. From here on HDF5 prints no error,
+ * and loads no library that a file asks for. */
 hid_t archive_access(void);
 
 /* Sets the innermost reason that HDF5 gives for its last failure behind the message; -1. To be called before any other

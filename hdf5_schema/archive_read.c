@@ -23,6 +23,24 @@ static int fault(const struct reader *reader, const char *group, const char *nam
                      reader->path, group, name, what);
 }
 
+/* Opens a group or dataset that lies in the file itself: HDF5 would also follow a link into another file, or read the
+ * values out of one, whichever the archive names. */
+static hid_t open_own(hid_t place, const char *name) {
+    H5L_info_t link;
+    if (H5Lget_info(place, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+        return H5I_INVALID_HID;
+    const hid_t object = H5Oopen(place, name, H5P_DEFAULT);
+    if (object < 0 || H5Iget_type(object) != H5I_DATASET)
+        return object;
+    const hid_t properties = H5Dget_create_plist(object);
+    const bool own = H5Pget_layout(properties) != H5D_VIRTUAL && H5Pget_external_count(properties) == 0;
+    H5Pclose(properties);
+    if (own)
+        return object;
+    H5Oclose(object);
+    return H5I_INVALID_HID;
+}
+
 /* The value of a fixed-length text in a dataset or attribute; NULL: it is none, or too long. The caller frees it. */
 static char *read_text(hid_t object, bool attribute) {
     const hid_t type = attribute ? H5Aget_type(object) : H5Dget_type(object);
@@ -52,11 +70,11 @@ static char *read_text_attribute(hid_t object, const char *name) {
     return text;
 }
 
-static char *read_text_dataset(hid_t file, const char *name) {
-    const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+static char *read_text_dataset(hid_t group, const char *name) {
+    const hid_t dataset = open_own(group, name);
     char *text = dataset >= 0 ? read_text(dataset, false) : NULL;
     if (dataset >= 0)
-        H5Dclose(dataset);
+        H5Oclose(dataset);
     return text;
 }
 
@@ -75,8 +93,12 @@ static int read_study(const struct reader *reader, struct study_record *study) {
                          reader->path, ARCHIVE_SCHEMA_VERSION);
     study->version = read_text_attribute(reader->file, "sweep_version");
     study->name = read_text_attribute(reader->file, "study");
-    study->file = read_text_dataset(reader->file, "study/file");
-    study->settings = read_text_dataset(reader->file, "study/settings");
+    const hid_t group = open_own(reader->file, "study");
+    if (group >= 0) {
+        study->file = read_text_dataset(group, "file");
+        study->settings = read_text_dataset(group, "settings");
+        H5Oclose(group);
+    }
     if (!study->version || !study->name || !study->file || !study->settings)
         return fault(reader, "study", !study->version || !study->name ? "attributes" : "file and settings",
                      "are missing or no texts");
@@ -118,10 +140,10 @@ static hssize_t column_length(const struct reader *reader, const struct table *t
 static bool has_scales(hid_t group, const struct table *keys, hid_t dataset) {
     bool good = true;
     for (size_t k = 0; good && k < keys->key_count; k++) {
-        const hid_t scale = H5Dopen2(group, keys->columns[k].name, H5P_DEFAULT);
+        const hid_t scale = open_own(group, keys->columns[k].name);
         good = scale >= 0 && H5DSis_attached(dataset, scale, 0) > 0;
         if (scale >= 0)
-            H5Dclose(scale);
+            H5Oclose(scale);
     }
     return good;
 }
@@ -168,15 +190,15 @@ static int read_table(const struct reader *reader, enum table_number number, voi
     const struct table *table = &schema_tables[number], *keys = table;
     while (keys->key_count == 0)
         keys--;
-    const hid_t group = H5Gopen2(reader->file, table->group, H5P_DEFAULT);
+    const hid_t group = open_own(reader->file, table->group);
     if (group < 0)
-        return fault(reader, "", table->group, "is missing");
+        return fault(reader, "", table->group, "is missing, or in another file");
     int result = 0;
     for (size_t c = 0; result == 0 && c < table->column_count; c++) {
         const struct column *column = &table->columns[c];
-        const hid_t dataset = H5Dopen2(group, column->name, H5P_DEFAULT);
+        const hid_t dataset = open_own(group, column->name);
         if (dataset < 0) {
-            result = fault(reader, table->group, column->name, "is missing");
+            result = fault(reader, table->group, column->name, "is missing, or in another file");
             break;
         }
         const hssize_t length = column_length(reader, table, column, dataset);
@@ -195,9 +217,9 @@ static int read_table(const struct reader *reader, enum table_number number, voi
             result = fault(reader, table->group, column->name, "has not the dimension scales of the schema");
         else
             result = read_values(reader, table, column, dataset, *rows, *count);
-        H5Dclose(dataset);
+        H5Oclose(dataset);
     }
-    H5Gclose(group);
+    H5Oclose(group);
     return result;
 }
 

@@ -263,7 +263,7 @@ static hid_t create_file(const char *path) {
     return file;
 }
 
-static int append_seal(const char *path, struct error *error) {
+static int append_seal(FILE *file, const char *path, struct error *error) {
     char *bytes;
     size_t size;
     uint8_t seal[ARCHIVE_SEAL_SIZE];
@@ -271,20 +271,12 @@ static int append_seal(const char *path, struct error *error) {
         return -1;
     archive_seal(seal, bytes, size);
     free(bytes);
-    FILE *file = fopen(path, "abe");
-    if (!file)
-        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
-    const bool written = fwrite(seal, 1, sizeof seal, file) == sizeof seal;
-    if (fclose(file) != 0 || !written)
+    if (fseek(file, 0, SEEK_END) != 0 || fwrite(seal, 1, sizeof seal, file) != sizeof seal)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", path);
     return 0;
 }
 
-int archive_write(const char *path, const struct study_data *data, struct error *error) {
-    if (study_data_check(data, path, error) != 0)
-        return -1;
-    char temporary[FILE_PATH_SIZE + 32];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+static int write_file(const char *path, const char *temporary, const struct study_data *data, struct error *error) {
     const struct writer writer = {path, create_file(temporary), error};
     if (writer.file < 0)
         return archive_error(error, path, "cannot be written");
@@ -293,13 +285,21 @@ int archive_write(const char *path, const struct study_data *data, struct error 
         result = write_tables(&writer, data);
     if (H5Fclose(writer.file) < 0 && result == 0)
         result = archive_error(error, path, "cannot be written");
-    if (result == 0)
-        result = append_seal(temporary, error);
-    if (result != 0) {
-        if (error && file_disk_full(path))
-            error->code = ERROR_NO_ROOM; /* HDF5 does not tell */
-        unlink(temporary);
-        return result;
-    }
-    return file_publish(temporary, path, error);
+    return result;
+}
+
+int archive_write(const char *path, const struct study_data *data, struct error *error) {
+    if (study_data_check(data, path, error) != 0)
+        return -1;
+    char temporary[FILE_TEMPORARY_SIZE];
+    FILE *file = file_begin(path, temporary, error); /* the temporary is ours before HDF5 opens it by its name */
+    if (!file)
+        return -1;
+    if (write_file(path, temporary, data, error) == 0 && append_seal(file, temporary, error) == 0)
+        return file_end(file, true, temporary, path, error);
+    if (error && file_disk_full(path))
+        error->code = ERROR_NO_ROOM; /* HDF5 does not tell */
+    fclose(file);
+    unlink(temporary);
+    return -1;
 }

@@ -17,7 +17,7 @@ enum { BUFFER_FULL = 1 << 20 }; /* bytes after which the buffer is written even 
 struct journal {
     int descriptor;
     char path[FILE_PATH_SIZE];
-    struct journal_lock lock;
+    struct journal_lock *lock;
     struct error failure; /* the first; sticky, unless a disk was full */
     uint8_t *buffer;      /* appended since the last sync */
     size_t used, room;
@@ -210,6 +210,8 @@ int journal_sync(struct journal *journal, struct error *error) {
         return tell_failure(journal, error);
     if (journal->in_file == journal->used && journal->written == journal->synced)
         return 0;
+    if (journal_lock_check(journal->lock, &journal->failure) != 0)
+        return tell_failure(journal, error);
     if (write_buffer(journal) != 0)
         return tell_failure(journal, error);
     if (fdatasync(journal->descriptor) != 0) {
@@ -224,7 +226,7 @@ int journal_sync(struct journal *journal, struct error *error) {
 static void journal_free(struct journal *journal) {
     if (journal->descriptor >= 0)
         close(journal->descriptor);
-    journal_lock_release(&journal->lock);
+    journal_lock_release(journal->lock);
     free(journal->buffer);
     free(journal);
 }

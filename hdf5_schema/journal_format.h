@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "hdf5_schema/study_record.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,16 @@ enum record_kind {
     RECORD_SYNCED,
 };
 
+/* A record in the bytes of a journal. */
+struct record {
+    unsigned kind;
+    const uint8_t *payload;
+    size_t size, end; /* bytes of the payload; offset behind the record */
+};
+
+/* The record at offset < size; false: there is none that is whole and has its checksum. */
+bool record_read(const uint8_t *bytes, size_t size, size_t offset, struct record *record);
+
 /* Fills the header of a record whose payload stands behind it already. */
 void record_seal(uint8_t *record, enum record_kind kind, size_t payload_size);
 
@@ -31,6 +42,9 @@ void record_seal(uint8_t *record, enum record_kind kind, size_t payload_size);
  * taken for one. */
 enum { MARK_SIZE = RECORD_HEADER_SIZE + 8 };
 void mark_make(uint64_t offset, uint8_t mark[MARK_SIZE]);
+
+/* Is anything behind offset known to have been synced? Then what is broken there was once whole on disk. */
+bool journal_synced_behind(const uint8_t *bytes, size_t size, size_t offset);
 
 /* Reads the size bytes of a journal into *data. *intact tells where the tail begins that a crash tore, size when there
  * is none. */

@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct record {
-    unsigned kind;
-    const uint8_t *payload;
-    size_t size, end; /* bytes of the payload; offset behind the record */
-};
-
 /* A run began, or went on from a step, when so many rows of each thing had been told. */
 struct run_begin {
     uint32_t run;
@@ -38,18 +32,17 @@ void record_seal(uint8_t *record, enum record_kind kind, size_t payload_size) {
     schema_put(record, checksum64(record + 8, RECORD_HEADER_SIZE - 8 + payload_size), 8);
 }
 
-/* The record at offset; false: there is none that is whole and has its checksum. */
-static bool read_record(const struct reader *reader, size_t offset, struct record *record) {
-    if (reader->size - offset < RECORD_HEADER_SIZE)
+bool record_read(const uint8_t *bytes, size_t size, size_t offset, struct record *record) {
+    if (size - offset < RECORD_HEADER_SIZE)
         return false;
-    const uint8_t *header = reader->bytes + offset;
-    const size_t size = (size_t)schema_get(header + 8, 4);
-    if (size > RECORD_SIZE_MAX || size > reader->size - offset - RECORD_HEADER_SIZE)
+    const uint8_t *header = bytes + offset;
+    const size_t payload = (size_t)schema_get(header + 8, 4);
+    if (payload > RECORD_SIZE_MAX || payload > size - offset - RECORD_HEADER_SIZE)
         return false;
-    if (schema_get(header, 8) != checksum64(header + 8, RECORD_HEADER_SIZE - 8 + size))
+    if (schema_get(header, 8) != checksum64(header + 8, RECORD_HEADER_SIZE - 8 + payload))
         return false;
-    *record = (struct record){(unsigned)schema_get(header + 12, 4), header + RECORD_HEADER_SIZE, size,
-                              offset + RECORD_HEADER_SIZE + size};
+    *record = (struct record){(unsigned)schema_get(header + 12, 4), header + RECORD_HEADER_SIZE, payload,
+                              offset + RECORD_HEADER_SIZE + payload};
     return true;
 }
 
@@ -58,22 +51,26 @@ void mark_make(uint64_t offset, uint8_t mark[MARK_SIZE]) {
     record_seal(mark, RECORD_SYNCED, 8);
 }
 
-/* Is anything behind offset known to have been synced? */
-static bool synced_behind(const struct reader *reader, size_t offset) {
+bool journal_synced_behind(const uint8_t *bytes, size_t size, size_t offset) {
     uint8_t wanted[MARK_SIZE];
-    for (size_t at = offset + 1; at + sizeof wanted <= reader->size; at++) {
-        if (reader->bytes[at + 8] != 8 || reader->bytes[at + 12] != RECORD_SYNCED) /* its size and kind */
+    for (size_t at = offset + 1; at + sizeof wanted <= size; at++) {
+        if (bytes[at + 8] != 8 || bytes[at + 12] != RECORD_SYNCED) /* its size and kind */
             continue;
         mark_make(at, wanted);
-        if (memcmp(wanted, reader->bytes + at, sizeof wanted) == 0)
+        if (memcmp(wanted, bytes + at, sizeof wanted) == 0)
             return true;
     }
     return false;
 }
 
 static int damaged(const struct reader *reader, size_t offset) {
-    return error_set(reader->error, ERROR_INPUT, "%s: damaged at byte %zu; restore it from a copy", reader->path,
-                     offset);
+    if (offset == JOURNAL_HEADER_SIZE)
+        return error_set(reader->error, ERROR_INPUT,
+                         "%s: damaged at byte %zu, before anything that could be kept; restore it from a copy",
+                         reader->path, offset);
+    return error_set(reader->error, ERROR_INPUT,
+                     "%s: damaged at byte %zu; `sweep archive mend %s` keeps what stands before", reader->path, offset,
+                     reader->path);
 }
 
 static int impossible(const struct reader *reader, const struct record *record, const char *what) {
@@ -89,7 +86,7 @@ static const struct table *rows_of(unsigned kind) {
 static int count_records(const struct reader *reader, struct study_data *counts, size_t *outcomes, size_t *intact) {
     size_t offset = JOURNAL_HEADER_SIZE;
     struct record record;
-    for (; offset < reader->size && read_record(reader, offset, &record); offset = record.end) {
+    for (; offset < reader->size && record_read(reader->bytes, reader->size, offset, &record); offset = record.end) {
         size_t *count = NULL;
         if ((record.kind == RECORD_STUDY) != (offset == JOURNAL_HEADER_SIZE))
             return impossible(reader, &record, "no study at the beginning, or a second one");
@@ -123,7 +120,8 @@ static int count_records(const struct reader *reader, struct study_data *counts,
         }
     }
     /* The study was written whole before the journal had its name: no crash can have torn it. */
-    if (offset == JOURNAL_HEADER_SIZE || (offset < reader->size && synced_behind(reader, offset)))
+    if (offset == JOURNAL_HEADER_SIZE ||
+        (offset < reader->size && journal_synced_behind(reader->bytes, reader->size, offset)))
         return damaged(reader, offset);
     *intact = offset;
     return 0;
@@ -320,7 +318,7 @@ int journal_parse(const char *path, const uint8_t *bytes, size_t size, struct st
         result = allocate(&reader, &counts, outcomes);
     struct record record;
     for (size_t offset = JOURNAL_HEADER_SIZE; result == 0 && offset < *intact; offset = record.end) {
-        (void)read_record(&reader, offset, &record); /* the first pass found it whole */
+        (void)record_read(bytes, size, offset, &record); /* the first pass found it whole */
         result = take_record(&reader, &record);
     }
     if (result == 0) {

@@ -201,26 +201,16 @@ static bool write_all(FILE *file, const struct model *model, const char *header)
 }
 
 int model_save(const struct model *model, const char *path, const struct checkpoint *checkpoint, struct error *error) {
-    char temporary[FILE_PATH_SIZE + 32];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    char temporary[FILE_TEMPORARY_SIZE];
     if (!is_identity(checkpoint->identity))
         return error_set(error, ERROR_FAILED, "%s: the identity of a run must be printable ASCII", path);
     char *header = header_make(model, checkpoint);
     if (!header)
         return error_set(error, ERROR_FAILED, "%s: no memory for its header", path);
-    FILE *file = fopen(temporary, "wbe");
-    if (!file) {
-        free(header);
-        return error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-    }
-    const bool written = write_all(file, model, header);
+    FILE *file = file_begin(path, temporary, error);
+    const int result = file ? file_end(file, write_all(file, model, header), temporary, path, error) : -1;
     free(header);
-    if (fclose(file) != 0 || !written) {
-        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-        unlink(temporary);
-        return -1;
-    }
-    return file_publish(temporary, path, error);
+    return result;
 }
 
 /* ---- reading ---- */

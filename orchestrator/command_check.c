@@ -4,6 +4,7 @@
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
 #include "model/checkpoint.h"
+#include "orchestrator/archive_make.h"
 #include "orchestrator/command.h"
 #include "orchestrator/file_kind.h"
 #include "orchestrator/study.h"
@@ -11,20 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_study_data(const struct study_data *data) {
-    size_t done = 0;
-    for (size_t r = 0; r < data->run_count; r++)
-        done += data->outcomes[r].status == RUN_DONE;
-    printf("of study %s; runs: %zu, done: %zu, curve points: %zu, losses: %zu", data->study.name, data->run_count, done,
-           data->curve_count, data->loss_count);
-}
-
 static int check_archive(const char *path, struct error *error) {
     struct study_data data;
     if (archive_read(path, &data, error) != 0)
         return -1;
     printf("%s: sound archive ", path);
-    print_study_data(&data);
+    archive_print_contents(&data);
     printf(", transfer scores: %zu, laws: %zu\n", data.transfer_count, data.law_count);
     study_data_free(&data);
     return 0;
@@ -38,7 +31,7 @@ static int check_journal(const char *path, struct error *error) {
     const int result = study_data_check(&data, path, error);
     if (result == 0) {
         printf("%s: sound journal ", path);
-        print_study_data(&data);
+        archive_print_contents(&data);
         if (torn_bytes > 0)
             printf("; behind it a torn tail of %llu bytes, which the next run of the study cuts",
                    (unsigned long long)torn_bytes);

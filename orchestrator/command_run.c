@@ -1,7 +1,7 @@
 /* `sweep STUDY.yaml`: corpus, plan, journal, coordinator and workers, laws, archive. */
-#include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
 #include "model/kernels.h"
+#include "orchestrator/archive_make.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/command.h"
 #include "orchestrator/coordinator.h"
@@ -13,9 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { FULL_DISK_SECONDS = 2 };
 
 /* Everything that rank 0 holds from the study file to the archive. */
 struct session {
@@ -130,6 +127,7 @@ static int open_journal(struct session *session, struct error *error) {
         0)
         return -1;
     session->ledger.journal_path = session->journal_path;
+    archive_say_wait(session->journal_path);
     return file_exists(session->journal_path) ? resume_journal(session, error) : begin_journal(session, error);
 }
 
@@ -189,35 +187,13 @@ static int say_results(const struct session *session, const struct study_data *d
 
 /* ---- the way of the data ---- */
 
-/* All that was trained is in the journal, so a full disk can be waited for. */
-static int write_archive(const struct session *session, const struct study_data *data, struct error *error) {
-    int result = archive_write(session->study.archive, data, error);
-    if (result != 0 && error->code == ERROR_NO_ROOM)
-        fprintf(stderr, "paused: %s; goes on when there is room\n", error->message);
-    while (result != 0 && error->code == ERROR_NO_ROOM) {
-        sleep(FULL_DISK_SECONDS);
-        result = archive_write(session->study.archive, data, error);
-    }
-    return result;
-}
-
 static int finish(struct session *session, struct error *error) {
     struct study_data data;
-    uint64_t torn;
-    char *notes = NULL;
-    size_t size;
+    char *notes;
     if (journal_sync(session->ledger.journal, error) != 0 ||
-        journal_read(session->journal_path, &data, &torn, error) != 0)
+        archive_make(&session->study, session->journal_path, session->study.archive, &data, &notes, error) != 0)
         return -1;
-    FILE *notes_file = open_memstream(&notes, &size);
-    int result = notes_file ? postfit(&session->study, &data, notes_file, error)
-                            : error_set(error, ERROR_FAILED, "no memory for the fits");
-    if (notes_file)
-        fclose(notes_file);
-    if (result == 0)
-        result = write_archive(session, &data, error);
-    if (result == 0)
-        result = say_results(session, &data, notes, error);
+    const int result = say_results(session, &data, notes, error);
     free(notes);
     study_data_free(&data);
     return result;

@@ -16,6 +16,8 @@ static const struct command commands[] = {
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
+    {"archive rebuild", "JOURNAL", "make an archive anew from its journal", command_archive_rebuild},
+    {"archive mend", "JOURNAL", "keep what stands before the damage in a journal", command_archive_mend},
     {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
     {"bench coordinator", "", "what giving out a run and keeping a point cost, under mpirun",
      command_bench_coordinator},
@@ -52,7 +54,7 @@ static int unknown_command(int count, char **words, struct error *error) {
     const struct command *nearest = NULL;
     size_t least = 4;
     snprintf(given, sizeof given, "%s", words[0]);
-    if (strcmp(words[0], "corpus") == 0 || strcmp(words[0], "bench") == 0)
+    if (strcmp(words[0], "corpus") == 0 || strcmp(words[0], "bench") == 0 || strcmp(words[0], "archive") == 0)
         snprintf(given, sizeof given, "%s%s%s", words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         const size_t away = words_distance(given, commands[i].name);

@@ -215,23 +215,19 @@ static void read_draft(struct study_draft *draft) {
     draft_resolve(draft);
 }
 
-int study_read(const char *path, struct study *study, FILE *file, struct error *error) {
+int study_parse(const char *path, char *text, size_t size, struct study *study, FILE *file, struct error *error) {
     struct mistakes mistakes = {.path = path};
-    struct study_draft draft = {.mistakes = &mistakes};
-    size_t size;
+    struct study_draft draft = {.mistakes = &mistakes, .study.file = text};
     memset(study, 0, sizeof *study);
-    if (file_join(draft.study.path, "", path, error) != 0 ||
-        file_read(path, FILE_LIMIT, &draft.study.file, &size, error) != 0)
-        return -1;
     char *absolute = realpath(path, NULL);
-    if (!absolute || strlen(absolute) >= FILE_PATH_SIZE) {
+    if (file_join(draft.study.path, "", path, error) != 0 || !absolute || strlen(absolute) >= FILE_PATH_SIZE) {
         free(absolute);
-        free(draft.study.file);
+        free(text);
         return error_set(error, ERROR_INPUT, "%s: its absolute path cannot be found, or is too long", path);
     }
     file_folder(draft.folder, absolute);
     free(absolute);
-    struct node *root = node_parse(draft.study.file, size, &mistakes);
+    struct node *root = node_parse(text, size, &mistakes);
     draft.root = root;
     if (root)
         read_draft(&draft);
@@ -249,6 +245,14 @@ int study_read(const char *path, struct study *study, FILE *file, struct error *
     else
         *study = draft.study;
     return result;
+}
+
+int study_read(const char *path, struct study *study, FILE *file, struct error *error) {
+    char *text;
+    size_t size;
+    memset(study, 0, sizeof *study);
+    return file_read(path, FILE_LIMIT, &text, &size, error) == 0 ? study_parse(path, text, size, study, file, error)
+                                                                 : -1;
 }
 
 void study_free(struct study *study) {

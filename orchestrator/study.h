@@ -86,6 +86,9 @@ struct study {
  * "sweep: FILE:LINE:COL: what is wrong; what would be right" to `mistakes` (standard error; NULL: nowhere), and the
  * error counts them. */
 int study_read(const char *path, struct study *study, FILE *mistakes, struct error *error);
+
+/* The same for the text of a study file that came out of another file, path; text becomes the study's, or is freed. */
+int study_parse(const char *path, char *text, size_t size, struct study *study, FILE *mistakes, struct error *error);
 void study_free(struct study *study);
 
 /* Every resolved setting that a result depends on, a line "key: value" each, in a fixed order: two studies give the

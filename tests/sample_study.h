@@ -156,7 +156,7 @@ __attribute__((unused)) static void sample_results(struct study_data *data) {
             assert_memory_equal(a, b, (count) * sizeof *(a));                                                          \
     } while (0)
 
-static void assert_same_study(const struct study_data *a, const struct study_data *b) {
+__attribute__((unused)) static void assert_same_study(const struct study_data *a, const struct study_data *b) {
     assert_string_equal(a->study.name, b->study.name);
     assert_string_equal(a->study.file, b->study.file);
     assert_string_equal(a->study.settings, b->study.settings);

@@ -57,10 +57,16 @@ refuses_others() {
 damage() {
     printf x | dd of=a.h5 bs=1 seek=20000 conv=notrunc 2>/dev/null
     printf x | dd of=a.h5.journal bs=1 seek=400 conv=notrunc 2>/dev/null
-    refused 2 "a.h5: damaged" check a.h5 && refused 2 "a.h5.journal: damaged at byte" check a.h5.journal
+    refused 2 "a.h5: damaged" check a.h5 && refused 2 "sweep archive mend a.h5.journal" check a.h5.journal
 }
 
-echo 1..11
+mended() {
+    line 1 "a.h5.journal: kept 2 records (154 bytes)" archive mend a.h5.journal && [ -s a.h5.journal.damaged ] &&
+        refused 2 "a.h5.journal: is not damaged" archive mend a.h5.journal &&
+        refused 2 "-o ARCHIVE is missing" archive rebuild a.h5.journal
+}
+
+echo 1..12
 check "runs have the columns of the contract" line 1 \
     run,kind,languages,scale,parameters,ranks,status,attempts,steps,tokens,seed,cause export a.h5 --table runs
 check "a cause with commas and quotes is quoted" line 3 \
@@ -78,3 +84,4 @@ check "sound files are told in one line" line 1 \
     "a.h5: sound archive of study sample; runs: 4, done: 2, curve points: 60, losses: 15, transfer scores: 2, laws: 2" check a.h5
 check "other files and tables are refused" refuses_others
 check "damage is found" damage
+check "a damaged journal is mended once" mended

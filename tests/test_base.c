@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void philox_gives_published_vectors(void **state) {
@@ -102,6 +103,32 @@ static void missing_file_is_named(void **state) {
     assert_int_equal(error.code, ERROR_FAILED);
 }
 
+static void temporaries_are_new_files_made_with_the_umask(void **state) {
+    char path[256], others[256], planted[320], temporary[FILE_TEMPORARY_SIZE], *bytes;
+    struct error error = {0};
+    struct stat status;
+    size_t size;
+    snprintf(path, sizeof path, "%s/a", (const char *)*state);
+    snprintf(others, sizeof others, "%s/others", (const char *)*state);
+    test_file_write(others, "theirs", 6);
+    snprintf(planted, sizeof planted, "%s.%ld.0.tmp", path, (long)getpid());
+    assert_int_equal(symlink(others, planted), 0);
+    const mode_t before = umask(027);
+    FILE *file = file_begin(path, temporary, &error);
+    umask(before);
+    assert_non_null(file);
+    assert_string_not_equal(temporary, planted);
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    assert_true(fputs("ours", file) >= 0);
+    assert_int_equal(file_end(file, true, temporary, path, &error), 0);
+    assert_int_equal(file_read(others, 10, &bytes, &size, &error), 0);
+    assert_string_equal(bytes, "theirs");
+    free(bytes);
+    assert_null(file_begin("/nowhere/a", temporary, &error));
+    assert_string_equal(temporary, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_published_vectors),
@@ -110,6 +137,8 @@ int main(void) {
         cmocka_unit_test(uniform_and_normal_have_their_moments),
         cmocka_unit_test(checksums_are_those_of_xxh3),
         cmocka_unit_test_setup_teardown(written_file_reads_back_and_replaces, test_folder_make, test_folder_remove),
+        cmocka_unit_test_setup_teardown(temporaries_are_new_files_made_with_the_umask, test_folder_make,
+                                        test_folder_remove),
         cmocka_unit_test(missing_file_is_named),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

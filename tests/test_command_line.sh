@@ -26,6 +26,7 @@ helped() { # helped TEXT WORDS...: exit status 0 and a line that holds TEXT
 
 refused 'did you mean `sweep plan`?' plna sweeps/tiny.yaml
 refused 'did you mean `sweep corpus encode`?' corpus encod sweeps/tiny.yaml
+refused 'did you mean `sweep archive mend`?' archive mned a.h5.journal
 refused 'neither a command nor a study file' corpus
 refused 'neither a command nor a study file' nothing
 refused 'cannot be read: No such file' missing.yaml

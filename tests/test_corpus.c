@@ -10,6 +10,7 @@
 #include "tests/test.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -469,6 +470,16 @@ static void damaged_shards_are_refused_wherever_they_are_damaged(void **state) {
 }
 
 /* Headers with wild values and a right checksum: sizes must be held against the file before they are believed. */
+static void pipe_is_no_shard(void **state) {
+    char path[FILE_PATH_SIZE];
+    struct shard shard;
+    assert_int_equal(file_join(path, *state, "xx.train.tokens", &error), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(10);
+    assert_int_equal(shard_open(&shard, path, &error), -1);
+    alarm(0);
+}
+
 static void forged_shard_headers_never_lead_out_of_the_file(void **state) {
     static const uint64_t wild[] = {0, 1, 8, 9, 10, 255, 65536, 65537, INT64_MAX, UINT64_MAX, UINT64_MAX / 2 + 5};
     char path[FILE_PATH_SIZE], bad[FILE_PATH_SIZE];
@@ -506,6 +517,8 @@ static void forged_shard_headers_never_lead_out_of_the_file(void **state) {
         struct shard shard;
         if (shard_open(&shard, bad, &error) == 0) {
             opened++;
+            for (const char *c = shard.header.language; *c; c++)
+                assert_in_range(*c, ' ', '~'); /* nothing that a terminal obeys */
             assert_true(shard.tokens + shard.header.token_count ==
                         (const uint16_t *)(const void *)((char *)shard.mapping + size - cut));
             (void)shard_verify(&shard, bad, &error);
@@ -676,6 +689,7 @@ int main(void) {
         IN_FOLDER(what_is_no_vocabulary_is_refused),
         IN_FOLDER(written_shard_reads_back),
         IN_FOLDER(damaged_shards_are_refused_wherever_they_are_damaged),
+        IN_FOLDER(pipe_is_no_shard),
         IN_FOLDER(forged_shard_headers_never_lead_out_of_the_file),
         IN_FOLDER(splits_are_whole_documents_and_hold_the_right_counts),
         IN_FOLDER(order_and_repetition_do_not_change_the_split),

@@ -283,28 +283,84 @@ static void each_flipped_byte_in_the_middle_is_refused(void **state) {
     study_data_free(&data);
 }
 
-static void mutated_journals_never_crash(void **state) {
-    const char *path = path_in(*state, "a.journal");
+/* Damaged anywhere, a journal keeps what stood before, and goes on to the same study. */
+static void mended_journal_keeps_what_stands_before_the_damage(void **state) {
+    const char *path = path_in(*state, "a.journal"), *damaged = path_in(*state, "a.journal.damaged");
     struct study_data data = sample_study(), again;
+    struct journal *journal;
+    struct journal_mended mended;
+    struct error error = {0};
+    uint64_t torn;
+    journal = begin_journal(path, &data);
+    tell_run(journal, &data, 0, 1);
+    const size_t first = size_of(path);
+    for (uint32_t r = 1; r < 3; r++)
+        tell_run(journal, &data, r, 1);
+    assert_int_equal(journal_mend(path, &mended, &error), -1); /* it has a writer */
+    assert_non_null(strstr(error.message, "is writing it"));
+    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_int_equal(journal_mend(path, &mended, &error), -1);
+    assert_non_null(strstr(error.message, "is not damaged"));
+    char *bytes, *kept;
+    size_t size, kept_size;
+    read_bytes(path, &bytes, &size);
+    bytes[first + 20]++;
+    test_file_write(path, bytes, size);
+    assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
+    char command[FILE_PATH_SIZE + 32];
+    snprintf(command, sizeof command, "`sweep archive mend %s`", path);
+    assert_non_null(strstr(error.message, command));
+    test_file_write(damaged, "mine", 4);
+    assert_int_equal(journal_mend(path, &mended, &error), -1);
+    assert_int_equal(size_of(damaged), 4);
+    assert_int_equal(size_of(path), size);
+    assert_int_equal(unlink(damaged), 0);
+    assert_int_equal(journal_mend(path, &mended, &error), 0);
+    assert_string_equal(mended.damaged_path, damaged);
+    assert_int_equal(mended.kept_bytes, first);
+    assert_int_equal(mended.lost_bytes, size - first);
+    assert_int_equal(mended.lost_runs, 1); /* run 2 was done, run 1 had failed */
+    /* of two runs: begin, points, evaluations, what run 2 saw of three languages, end and mark; but one is broken */
+    assert_int_equal(mended.lost_records, 2 * (1 + SAMPLE_POINTS + SAMPLE_EVALUATIONS + 1 + 1) + 3 - 1);
+    read_bytes(damaged, &kept, &kept_size);
+    assert_int_equal(kept_size, size);
+    assert_memory_equal(kept, bytes, size);
+    free(kept);
+    free(bytes);
+    assert_int_equal(journal_open(&journal, path, &again, &torn, NULL), 0);
+    assert_int_equal(torn, 0);
+    assert_int_equal(again.outcomes[0].status, RUN_DONE);
+    assert_int_equal(again.outcomes[1].status, RUN_WAITING);
+    study_data_free(&again);
+    for (uint32_t r = 1; r < 3; r++)
+        tell_run(journal, &data, r, 1);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    assert_int_equal(journal_read(path, &again, &torn, NULL), 0);
+    assert_same_study(&data, &again);
+    study_data_free(&again);
+    study_data_free(&data);
+}
+
+static void journal_without_a_study_cannot_be_mended(void **state) {
+    const char *path = path_in(*state, "a.journal");
+    struct study_data data = sample_study();
+    struct journal_mended mended;
+    struct error error = {0};
     write_sample(path, &data);
     char *bytes;
     size_t size;
-    uint64_t torn;
     read_bytes(path, &bytes, &size);
-    char *mutant = malloc(size);
-    assert_non_null(mutant);
-    for (uint64_t i = 0; i < 2000; i++) {
-        memcpy(mutant, bytes, size);
-        const uint64_t changes = 1 + random_below(8, 5, i, 0);
-        for (uint64_t c = 1; c <= changes; c++)
-            mutant[random_below(size, 5, i, 2 * c)] = (char)random_u64(5, i, 2 * c + 1);
-        test_file_write(path, mutant, i % 4 == 0 ? random_below(size, 6, i, 0) : size);
-        if (journal_read(path, &again, &torn, NULL) == 0) {
-            assert_int_equal(study_data_check(&again, path, NULL), 0);
-            study_data_free(&again);
-        }
+    for (size_t place = 0; place < 40; place += 20) { /* in the header, in the study */
+        bytes[place]++;
+        test_file_write(path, bytes, size);
+        assert_int_equal(journal_mend(path, &mended, &error), -1);
+        assert_non_null(strstr(error.message, place == 0 ? "not a journal" : "before anything that could be kept"));
+        assert_int_equal(size_of(path), size);
+        assert_false(file_exists(mended.damaged_path));
+        bytes[place]--;
     }
-    free(mutant);
+    assert_int_equal(journal_mend(path_in(*state, "none"), &mended, &error), -1);
+    assert_non_null(strstr(error.message, "no such journal"));
     free(bytes);
     study_data_free(&data);
 }
@@ -355,18 +411,118 @@ static void lock_of_a_dead_process_is_taken_over(void **state) {
     study_data_free(&data);
 }
 
-static void lock_of_another_host_is_refused(void **state) {
-    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
-    struct study_data data = sample_study(), again;
-    write_sample(path, &data);
-    test_file_write(lock, "elsewhere.example 17\n", 21);
+static int try_open(const char *path, struct error *error) {
+    struct study_data again;
     struct journal *journal;
     uint64_t torn;
+    if (journal_open(&journal, path, &again, &torn, error) != 0)
+        return -1;
+    study_data_free(&again);
+    return journal_close(journal, error);
+}
+
+/* Plays the owner on another host: counts up while it is one that lives. */
+static pid_t count_up(const char *lock) {
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    for (int count = 1; child == 0; count++) {
+        FILE *file = fopen(lock, "r+");
+        if (!file || fprintf(file, "elsewhere.example 17 %d\n", count) < 0 || fclose(file) != 0)
+            _exit(1);
+        sleep(1);
+    }
+    return child;
+}
+
+static void lock_of_another_host_is_refused_while_it_moves(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
     struct error error;
-    assert_int_equal(journal_open(&journal, path, &again, &torn, &error), -1);
-    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example"));
-    assert_non_null(strstr(error.message, lock));
-    assert_int_equal(size_of(lock), 21);
+    char owner[300];
+    write_sample(path, &data);
+    assert_false(journal_locked_elsewhere(path, owner, sizeof owner));
+    test_file_write(lock, "elsewhere.example 17 0\n", 23);
+    assert_true(journal_locked_elsewhere(path, owner, sizeof owner));
+    assert_string_equal(owner, "process 17 on host elsewhere.example");
+    const pid_t child = count_up(lock);
+    assert_int_equal(try_open(path, &error), -1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example is writing it"));
+    char *line;
+    size_t size;
+    read_bytes(lock, &line, &size);
+    assert_memory_equal(line, "elsewhere.example 17 ", 21);
+    free(line);
+    study_data_free(&data);
+}
+
+/* Two come at once: one of them watches the lock and takes it over, the other is refused. */
+static void lock_of_another_host_that_stands_still_is_taken_over_by_one(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    write_sample(path, &data);
+    test_file_write(lock, "elsewhere.example 17 5\n", 23);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(try_open(path, NULL) == 0 ? 0 : 1);
+    const int result = try_open(path, &error);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 0) != (result == 0));
+    assert_false(file_exists(lock));
+    study_data_free(&data);
+}
+
+static void owner_counts_up_by_itself(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct journal *journal = begin_journal(path, &data);
+    char *lines[2];
+    size_t size;
+    read_bytes(lock, &lines[0], &size);
+    sleep(4);
+    read_bytes(lock, &lines[1], &size);
+    assert_string_not_equal(lines[0], lines[1]);
+    free(lines[0]);
+    free(lines[1]);
+    assert_int_equal(journal_close(journal, NULL), 0);
+    study_data_free(&data);
+}
+
+/* As if this process had been held up for long and another host had thought it gone. */
+static void journal_whose_lock_is_lost_is_not_written_to(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    struct journal *journal = begin_journal(path, &data);
+    const size_t size = size_of(path);
+    test_file_write(lock, "elsewhere.example 17 1\n", 23);
+    sleep(5); /* it looks every 3 seconds */
+    assert_int_equal(journal_add_curve(journal, data.curves, 1, NULL), 0);
+    assert_int_equal(journal_close(journal, &error), -1);
+    assert_non_null(strstr(error.message, "process 17 on host elsewhere.example is writing it"));
+    assert_int_equal(size_of(path), size);
+    assert_true(file_exists(lock));
+    study_data_free(&data);
+}
+
+static void what_is_no_lock_is_left_alone(void **state) {
+    const char *path = path_in(*state, "a.journal"), *lock = path_in(*state, "a.journal.lock");
+    struct study_data data = sample_study();
+    struct error error = {0};
+    write_sample(path, &data);
+    test_file_write(lock, "my keys are in here", 19);
+    assert_int_equal(try_open(path, &error), -1);
+    assert_non_null(strstr(error.message, "no lock of sweep"));
+    assert_int_equal(size_of(lock), 19);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(symlink(path, lock), 0);
+    const size_t size = size_of(path);
+    assert_int_equal(try_open(path, &error), -1);
+    assert_int_equal(size_of(path), size);
     study_data_free(&data);
 }
 
@@ -487,14 +643,28 @@ static void appending_a_point_takes_microseconds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(what_was_told_comes_back_in_order),      IN_FOLDER(opened_journal_goes_on_where_it_ended),
-        IN_FOLDER(earlier_attempts_are_dropped),           IN_FOLDER(points_behind_the_checkpoint_are_dropped),
-        IN_FOLDER(run_without_its_worker_waits),           IN_FOLDER(tail_torn_at_any_byte_is_cut),
-        IN_FOLDER(unsynced_records_with_a_hole_are_cut),   IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
-        IN_FOLDER(mutated_journals_never_crash),           IN_FOLDER(second_writer_is_refused),
-        IN_FOLDER(lock_of_a_dead_process_is_taken_over),   IN_FOLDER(lock_of_another_host_is_refused),
-        IN_FOLDER(impossible_things_are_not_written),      IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
-        IN_FOLDER(files_that_are_no_journals_are_refused), IN_FOLDER(appending_a_point_takes_microseconds),
+        IN_FOLDER(what_was_told_comes_back_in_order),
+        IN_FOLDER(opened_journal_goes_on_where_it_ended),
+        IN_FOLDER(earlier_attempts_are_dropped),
+        IN_FOLDER(points_behind_the_checkpoint_are_dropped),
+        IN_FOLDER(run_without_its_worker_waits),
+        IN_FOLDER(tail_torn_at_any_byte_is_cut),
+        IN_FOLDER(unsynced_records_with_a_hole_are_cut),
+        IN_FOLDER(each_flipped_byte_in_the_middle_is_refused),
+
+        IN_FOLDER(mended_journal_keeps_what_stands_before_the_damage),
+        IN_FOLDER(journal_without_a_study_cannot_be_mended),
+        IN_FOLDER(second_writer_is_refused),
+        IN_FOLDER(lock_of_a_dead_process_is_taken_over),
+        IN_FOLDER(lock_of_another_host_is_refused_while_it_moves),
+        IN_FOLDER(lock_of_another_host_that_stands_still_is_taken_over_by_one),
+        IN_FOLDER(journal_whose_lock_is_lost_is_not_written_to),
+        IN_FOLDER(what_is_no_lock_is_left_alone),
+        IN_FOLDER(owner_counts_up_by_itself),
+        IN_FOLDER(impossible_things_are_not_written),
+        IN_FOLDER(failed_write_is_sticky_and_loses_nothing_synced),
+        IN_FOLDER(files_that_are_no_journals_are_refused),
+        IN_FOLDER(appending_a_point_takes_microseconds),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* orchestrator/study*.c: study files, their mistakes, their settings, their reference page. */
-#include "base/random.h"
-#include "orchestrator/plan.h"
+#include "orchestrator/study.h"
 #include "orchestrator/study_keys.h"
 #include "tests/test.h"
 
@@ -489,74 +488,6 @@ static void example_of_the_reference_page_is_a_study(void **state) {
     free(page);
 }
 
-/* One random edit of a text: a byte changed, cut out, put in or doubled up, or the end cut off. */
-static size_t mutate(char *text, size_t size, size_t room, uint64_t number, uint64_t edit) {
-    static const char alphabet[] = "{}[]:,-&*!|>'\"#%@`?~ \n\t0159eE.ax\xc3\xff\\";
-    const uint64_t where = random_below(size, number, edit, 0);
-    const size_t length = 1 + random_below(12, number, edit, 1);
-    switch (random_below(8, number, edit, 2)) {
-    case 0:
-        return where + 1;
-    case 1:
-    case 2:
-        if (where + length >= size)
-            return size;
-        memmove(text + where, text + where + length, size - where - length);
-        return size - length;
-    case 3:
-        if (size + length > room || where + length > size)
-            return size;
-        memmove(text + where + length, text + where, size - where);
-        return size + length;
-    case 4:
-    case 5:
-        text[where] = (char)random_u64(number, edit, 3);
-        return size;
-    default:
-        text[where] = alphabet[random_below(sizeof alphabet - 1, number, edit, 3)];
-        return size;
-    }
-}
-
-static void mutated_files_are_read_or_refused(void **state) {
-    enum { MUTATIONS = 6000, FILES = 4 };
-    static const char *const paths[FILES - 1] = {"sweeps/demo.yaml", "sweeps/tiny.yaml", "sweeps/bilingual.yaml"};
-    char *files[FILES], text[8192];
-    size_t sizes[FILES];
-    struct error error = {0};
-    int right = 0;
-    for (int f = 0; f < FILES - 1; f++)
-        assert_int_equal(file_read(paths[f], sizeof text / 2, &files[f], &sizes[f], &error), 0);
-    files[FILES - 1] = strdup(base);
-    sizes[FILES - 1] = strlen(base);
-    for (uint64_t n = 0; n < MUTATIONS; n++) {
-        struct study study;
-        struct plan plan;
-        char *said;
-        size_t size = sizes[n % FILES];
-        memcpy(text, files[n % FILES], size);
-        for (uint64_t edit = 0; edit <= n / FILES % 4 && size > 0; edit++)
-            size = mutate(text, size, sizeof text, n, edit);
-        error = (struct error){0};
-        if (read_text(*state, text, size, &study, &said, &error) == 0) {
-            char *settings = study_settings(&study);
-            assert_non_null(settings);
-            assert_string_equal(said, "");
-            assert_int_equal(plan_make(&study, &plan, &error), 0);
-            free(settings);
-            plan_free(&plan);
-            study_free(&study);
-            right++;
-        } else {
-            assert_true(said[0] && error.message[0] && error.code == ERROR_INPUT);
-        }
-        free(said);
-    }
-    assert_true(right > MUTATIONS / 20 && right < MUTATIONS); /* edits inside comments do no harm */
-    for (int f = 0; f < FILES; f++)
-        free(files[f]);
-}
-
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, test_folder_make, test_folder_remove)
 
 int main(void) {
@@ -571,7 +502,6 @@ int main(void) {
         IN_FOLDER(each_standard_value_may_be_written_out_and_matters),
         cmocka_unit_test(reference_page_is_that_of_the_table),
         IN_FOLDER(example_of_the_reference_page_is_a_study),
-        IN_FOLDER(mutated_files_are_read_or_refused),
     };
     return cmocka_run_group_tests_name("study", tests, NULL, NULL);
 }

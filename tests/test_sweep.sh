@@ -56,6 +56,22 @@ ok $? "and trains nothing"
 cmp -s "$folder/before.h5" "$folder/ranks3.h5"
 ok $? "and leaves the same archive"
 
+"$sweep" archive rebuild "$folder/before.journal" -o "$folder/rebuilt.h5" >"$folder/log" 2>&1 &&
+    grep -q 'rebuilt.h5: made from .* of study tiny; runs: 12, done: 12' "$folder/log" &&
+    cmp "$folder/before.h5" "$folder/rebuilt.h5" >>"$folder/log" 2>&1
+ok $? "an archive rebuilt from its journal is the same bit for bit"
+"$sweep" archive rebuild "$folder/before.journal" -o "$folder/before.h5" >"$folder/log" 2>&1
+[ $? -eq 2 ] && grep -q 'is there already' "$folder/log" && cmp -s "$folder/before.h5" "$folder/rebuilt.h5"
+ok $? "and overwrites none"
+cp "$folder/before.journal" "$folder/hurt.h5.journal"
+printf x | dd of="$folder/hurt.h5.journal" bs=1 seek=$(($(stat -c %s "$folder/before.journal") / 2)) conv=notrunc 2>/dev/null
+run 3 hurt
+[ $? -eq 2 ] && grep -q "sweep archive mend $folder/hurt.h5.journal" "$folder/log"
+ok $? "a damaged journal is refused with the command that mends it"
+"$sweep" archive mend "$folder/hurt.h5.journal" >"$folder/log" 2>&1 && grep -q 'the ends of [1-9]' "$folder/log" &&
+    run 3 hurt && same "$folder/alone.h5" "$folder/hurt.h5"
+ok $? "mended, the study goes on to the same archive"
+
 # A journal cut anywhere is the journal of a study that was killed there.
 size=$(stat -c %s "$folder/before.journal")
 for part in 30 60 90; do
