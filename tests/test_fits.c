@@ -355,7 +355,8 @@ static struct fit chinchilla_fit(const struct rows *rows, const struct fit_optio
 static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed(void **state) {
     (void)state;
     const struct rows rows = chinchilla_rows(60, 0.01);
-    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1}, second = {1e-3, 50, 2};
+    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1},
+                             second = {.delta = 1e-3, .bootstraps = 50, .seed = 2};
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const struct fit one = chinchilla_fit(&rows, &first, -1, 0), other = chinchilla_fit(&rows, &second, -1, 0);
