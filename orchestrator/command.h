@@ -60,6 +60,7 @@ int command_plan(const struct command *command, int count, char **words, struct 
 int command_check(const struct command *command, int count, char **words, struct error *error);
 int command_scales(const struct command *command, int count, char **words, struct error *error);
 int command_fit(const struct command *command, int count, char **words, struct error *error);
+int command_advise(const struct command *command, int count, char **words, struct error *error);
 int command_export(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
 int command_bench_trainer(const struct command *command, int count, char **words, struct error *error);
