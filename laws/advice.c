@@ -13,14 +13,18 @@ enum { ITERATIONS_MAX = 1000 };
 /* A smaller share is none: the search comes near to 0 and not to it. */
 static const double SHARE_LEAST = 1e-6;
 
+/* Length of what is squared to shares: a first step, which has length 1, must not take a share to 0. */
+static const double SHARE_AXIS = 5;
+
 /* What is 0 would stay 0: at the start of a search, all useful languages share this. */
 static const double SHARE_REOPENED = 0.02;
 
 /* Searches from different starts end this near to each other. */
 static const double SEARCH_EXACT = 1e-6;
 
-/* lambda where it is not known: text that is repeated without end is worth 2 % of it, and the law still has no edge. */
-static const double LAMBDA_UNKNOWN = 50;
+/* lambda where it is not known: text that is repeated without end is worth 0.5 % of it, and the law still has no edge.
+ */
+static const double LAMBDA_UNKNOWN = 200;
 
 double advice_chinchilla_size(const double *parameters, double flops) {
     const double alpha = parameters[ATLAS_ALPHA], beta = parameters[ATLAS_BETA];
@@ -134,7 +138,7 @@ static int search_run(struct search *search, struct advice_plan *plan) {
         return -1;
     x[0] = log(plan->N);
     for (size_t l = 0; l < languages; l++)
-        x[1 + l] = sqrt(plan->shares[l]);
+        x[1 + l] = SHARE_AXIS * sqrt(plan->shares[l]);
     lbfgs_parameter_init(&settings);
     settings.epsilon = 1e-10;
     settings.max_iterations = ITERATIONS_MAX;

@@ -182,11 +182,11 @@ static void print_scales(const struct advised *advised, FILE *out) {
 
 static void print_starts(const struct advised *advised, FILE *out) {
     const struct advise_laws *laws = advised->laws;
-    fprintf(out, "\n%-18s%11s%11s   basis\n", "start", "", "crossover");
+    fprintf(out, "\n%-10s%-9s%10s   basis\n", "start", "", "crossover");
     for (size_t t = 0; t < laws->target_count; t++) {
         const struct start *start = &advised->starts[t];
-        fprintf(out, "%-18s%11s", laws->names[laws->targets[t].language], start_names[start->choice]);
-        print_number(start->flops, 11, 3, out);
+        fprintf(out, "%-10s%-9s", laws->names[laws->targets[t].language], start_names[start->choice]);
+        print_number(start->flops, 10, 3, out);
         fprintf(out, "   %s\n", start->basis);
     }
 }
@@ -199,7 +199,8 @@ void advise_print(const struct advised *advised, FILE *out) {
     fprintf(out, ", law %s, %zu points\n", laws->law, laws->points);
     print_plan(advised, out);
     print_targets(advised, out);
-    print_mixture(advised, out);
+    if (laws->languages > 1 || isfinite(laws->unique[0]))
+        print_mixture(advised, out);
     if (advised->scale_count > 0)
         print_scales(advised, out);
     print_starts(advised, out);

@@ -35,10 +35,10 @@ static struct start by_law(const struct study_data *data, const struct law_recor
     struct start start = {.flops = law->parameters[0].value * pow(N, law->parameters[1].value)};
     const double beyond = beyond_crossovers(data, law->language, N);
     start.choice = flops < start.flops ? START_FINETUNE : START_PRETRAIN;
-    const int used = snprintf(start.basis, sizeof start.basis, "power law through %u crossovers of %s%s", law->points,
-                              law->language, strcmp(law->language, "all") == 0 ? " languages" : "");
+    const int used = snprintf(start.basis, sizeof start.basis, "%u crossovers of %s%s", law->points, law->language,
+                              strcmp(law->language, "all") == 0 ? " languages" : "");
     if (beyond > 1.01)
-        snprintf(start.basis + used, sizeof start.basis - (size_t)used, "; extrapolates N x %.3g beyond them", beyond);
+        snprintf(start.basis + used, sizeof start.basis - (size_t)used, "; extrapolates N x %.3g", beyond);
     return start;
 }
 
@@ -86,8 +86,10 @@ struct start advise_start(const struct fit_source *source, const char *language,
     }
     if (nearest && fabs(log((double)nearest->parameters / N)) <= log(NEAR_SIZE))
         return by_crossover(nearest, N, flops);
+    bool finetuned = data->crossover_count > 0;
     for (size_t r = 0; r < data->run_count; r++)
-        if (strcmp(data->runs[r].kind, "finetune") == 0 && data->outcomes[r].status == RUN_DONE)
-            return unknown("no crossover of this language is known near this size");
+        finetuned = finetuned || (strcmp(data->runs[r].kind, "finetune") == 0 && data->outcomes[r].status == RUN_DONE);
+    if (finetuned)
+        return unknown("no crossover is known near this size");
     return unknown("the archive has no finetuned runs");
 }

@@ -12,6 +12,9 @@
  * factor of e by a quarter of the 95 % interval. */
 static const double LOG_WIDTH_MOST = 4;
 
+/* A share whose 95 % interval is wider is as good as unknown. */
+static const double SHARE_OPEN = 0.5;
+
 /* Within so much a plan counts as within the range of the points. */
 static const double NEARLY = 1.01;
 
@@ -129,6 +132,19 @@ static void note_range(const char *name, const struct range *range, double value
                 value > range->most ? range->most : range->least);
 }
 
+/* Only a law that knows of repeated text asks how much there is. */
+static void note_unknown_text(const struct advised *advised, FILE *notes) {
+    bool any = false;
+    for (size_t l = 0; l < advised->laws->languages; l++)
+        if (advised->plan.shares[l] > 0 && isinf(advised->laws->unique[l])) {
+            fprintf(notes, "%s %s", any ? "," : "nobody says how much text there is, so that it never repeats, of",
+                    advised->laws->names[l]);
+            any = true;
+        }
+    if (any)
+        fputc('\n', notes);
+}
+
 /* What the plan rests on that the points do not show. */
 static void note_plan(const struct advised *advised, FILE *notes) {
     const struct advise_laws *laws = advised->laws;
@@ -141,18 +157,22 @@ static void note_plan(const struct advised *advised, FILE *notes) {
                     laws->names[laws->targets[t].language]);
     for (size_t l = 0; l < laws->languages; l++) {
         const double epochs = advised_epochs(advised, l);
-        if (advised->plan.shares[l] > 0 && isnan(epochs) && atlas)
-            fprintf(notes, "how much text there is of %s is not known: all of it counts as new\n", laws->names[l]);
-        else if (epochs > NEARLY && !atlas)
+        const struct advice_interval *share = &advised->intervals[ADVICE_TARGET + laws->target_count + l];
+        if (share->high - share->low > SHARE_OPEN)
+            fprintf(notes, "the points leave the share of %s open: %.3g .. %.3g\n", laws->names[l], share->low,
+                    share->high);
+        if (epochs > NEARLY && !atlas)
             fprintf(notes, "reads %s %.3g times: a Chinchilla law takes repeated text for new\n", laws->names[l],
                     epochs);
+        else if (epochs > NEARLY * laws->epochs && laws->epochs > 1)
+            fprintf(notes, "reads %s %.3g times: the runs read no text more than %.3g times\n", laws->names[l], epochs,
+                    laws->epochs);
         else if (epochs > NEARLY && laws->epochs <= 1)
             fprintf(notes, "reads %s %.3g times: no run repeats text, so that it counts as worth nothing\n",
                     laws->names[l], epochs);
-        else if (epochs > NEARLY * laws->epochs)
-            fprintf(notes, "reads %s %.3g times: the runs read no text more than %.3g times\n", laws->names[l], epochs,
-                    laws->epochs);
     }
+    if (atlas)
+        note_unknown_text(advised, notes);
 }
 
 /* Fills plan, losses, intervals and scales; what the laws do not fix stays NaN, and a note says why. */
@@ -171,7 +191,10 @@ static int find_plan(const struct advise_request *request, struct advised *advis
         return -1;
     const struct advice_interval N = advised->intervals[ADVICE_N];
     if (request->bootstraps > 0 && !(log(N.high / N.low) <= LOG_WIDTH_MOST)) {
-        fprintf(notes, "no plan: the points leave the best N open (95 %% interval %.3g .. %.3g)\n", N.low, N.high);
+        fputs("no plan: the points leave the best N open", notes);
+        if (isfinite(N.low) && isfinite(N.high))
+            fprintf(notes, ", from %.3g to %.3g", N.low, N.high);
+        fputc('\n', notes);
         forget(advised);
         return 0;
     }

@@ -16,7 +16,7 @@ static const struct command commands[] = {
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
-    {"advise", "FILE", "what to train with a budget, by the laws of the same", command_advise},
+    {"advise", "FILE", "the best size, tokens and mixture for a budget, by fitted laws", command_advise},
     {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
     {"corpus fetch", "FOLDER", "get real text out of Debian packages", command_corpus_fetch},
     {"corpus synthesize", "STUDY.yaml", "write the text of a study's synthetic languages", command_corpus_synthesize},

@@ -1,6 +1,5 @@
 /* laws/: advice against closed forms and brute force. */
 #include "laws/advice.h"
-#include "laws/chinchilla.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -82,16 +81,6 @@ static void chinchilla_has_a_closed_form(void **state) {
     }
 }
 
-static void a_size_can_be_told(void **state) {
-    (void)state;
-    double share;
-    const struct advice_question question = {1e20, 1, ENDLESS, 1, &ALONE};
-    struct advice_plan plan = {.shares = &share};
-    optimise(&question, HOFFMANN, 3e8, &plan);
-    assert_true(plan.N == 3e8);
-    assert_near(plan.loss, 1.82 + 482 / pow(3e8, 0.348) + 2085 / pow(1e20 / 6 / 3e8, 0.366), 1e-12);
-}
-
 static void laws_without_an_optimum_are_refused(void **state) {
     (void)state;
     double share;
@@ -167,6 +156,26 @@ static void mixture_is_that_of_brute_force(void **state) {
         }
 }
 
+/* Of the best size the best plan is the best one; two languages of equal weight start side by side. */
+static void a_size_can_be_told(void **state) {
+    (void)state;
+    const struct advice_target even[] = {{EN, 0.5, {1, {ES}}, true}, {ES, 0.5, {1, {EN}}, true}};
+    double laws[2][FIT_PARAMETERS_MAX], shares[2], told_shares[2];
+    memcpy(laws[0], LAW_EN, sizeof LAW_EN);
+    memcpy(laws[1], LAW_SW, sizeof LAW_SW);
+    for (double flops = 1e18; flops < 1e24; flops *= 10) {
+        const struct advice_question question = {flops, 2, UNIQUE, 2, even};
+        struct advice_plan plan = {.shares = shares}, told = {.shares = told_shares};
+        optimise(&question, laws[0], 0, &plan);
+        optimise(&question, laws[0], plan.N, &told);
+        assert_true(told.N == plan.N);
+        assert_near(told.loss, plan.loss, 1e-12);
+        assert_near(told_shares[0], shares[0], 1e-5);
+        optimise(&question, laws[0], plan.N * 1.5, &told);
+        assert_true(told.N == plan.N * 1.5 && told.loss > plan.loss && told.loss < plan.loss * 1.01);
+    }
+}
+
 static void languages_that_harm_get_nothing(void **state) {
     (void)state;
     double law[FIT_PARAMETERS_MAX], shares[LANGUAGES];
@@ -182,6 +191,16 @@ static void languages_that_harm_get_nothing(void **state) {
     const struct advice_question question = question_of(&ON_SW, 1, 1e22);
     optimise(&question, law, 0, &plan);
     assert_true(shares[EN] == 0 && shares[ES] == 0 && shares[SW] == 1);
+}
+
+/* A relative is of use only when the target's own text runs out; before, its share is 0 and not nearly so. */
+static void relatives_wait(void **state) {
+    (void)state;
+    double shares[LANGUAGES];
+    struct advice_plan plan = {.shares = shares};
+    const struct advice_question question = question_of(&ON_SW, 1, 1e16);
+    optimise(&question, LAW_SW, 0, &plan);
+    assert_true(plan.D < UNIQUE[SW] && shares[EN] == 0 && shares[ES] == 0 && shares[SW] == 1);
 }
 
 static void repetition_moves_shares_to_relatives(void **state) {
@@ -294,10 +313,11 @@ static void intervals_of_equal_laws_are_points_on_any_number_of_threads(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chinchilla_has_a_closed_form),
-        cmocka_unit_test(a_size_can_be_told),
         cmocka_unit_test(laws_without_an_optimum_are_refused),
         cmocka_unit_test(mixture_is_that_of_brute_force),
+        cmocka_unit_test(a_size_can_be_told),
         cmocka_unit_test(languages_that_harm_get_nothing),
+        cmocka_unit_test(relatives_wait),
         cmocka_unit_test(repetition_moves_shares_to_relatives),
         cmocka_unit_test(repetition_that_nobody_saw_is_worth_nothing),
         cmocka_unit_test(others_count_one_by_one),

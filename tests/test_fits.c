@@ -370,6 +370,23 @@ static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed
     }
 }
 
+static void standard_errors_are_those_of_the_samples(void **state) {
+    (void)state;
+    enum { SAMPLES = 50 };
+    double samples[SAMPLES][FIT_PARAMETERS_MAX];
+    const struct rows rows = chinchilla_rows(60, 0.01);
+    const struct fit_options options = {.delta = 1e-3, .bootstraps = SAMPLES, .seed = 1, .samples = samples[0]};
+    const struct fit fit = chinchilla_fit(&rows, &options, -1, 0);
+    for (int j = 0; j < CHINCHILLA_PARAMETERS; j++) {
+        double mean = 0, square = 0;
+        for (int s = 0; s < SAMPLES; s++)
+            mean += samples[s][j] / SAMPLES;
+        for (int s = 0; s < SAMPLES; s++)
+            square += (samples[s][j] - mean) * (samples[s][j] - mean);
+        assert_near(fit.standard_errors[j], sqrt(square / (SAMPLES - 1)), 1e-9);
+    }
+}
+
 static void held_parameters_stay_and_the_rest_is_fitted(void **state) {
     (void)state;
     const struct rows rows = chinchilla_rows(60, 0);
@@ -433,6 +450,7 @@ int main(void) {
         cmocka_unit_test(law_of_repetitions_is_the_published_one),
         cmocka_unit_test(both_stages_without_noise_are_found_again),
         cmocka_unit_test(bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed),
+        cmocka_unit_test(standard_errors_are_those_of_the_samples),
         cmocka_unit_test(held_parameters_stay_and_the_rest_is_fitted),
         cmocka_unit_test(large_tables_end_in_the_optimum_of_all_points),
     };
