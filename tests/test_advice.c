@@ -61,7 +61,8 @@ static const double HOFFMANN[FIT_PARAMETERS_MAX] = {1.82, 482, 2085, 0.348, 0.36
 
 static void chinchilla_has_a_closed_form(void **state) {
     (void)state;
-    for (double flops = 1e15; flops < 1e27; flops *= 30) {
+    for (int exponent = 15; exponent < 27; exponent++) {
+        const double flops = pow(10, exponent);
         double share, best = INFINITY, best_N = 0;
         const struct advice_question question = {flops, 1, ENDLESS, 1, &ALONE};
         struct advice_plan plan = {.shares = &share};
@@ -69,14 +70,15 @@ static void chinchilla_has_a_closed_form(void **state) {
         const double N = advice_chinchilla_size(HOFFMANN, flops), step = 1.0001;
         assert_near(plan.N, N, 1e-6);
         assert_near(plan.loss, 1.82 + 482 / pow(N, 0.348) + 2085 / pow(flops / 6 / N, 0.366), 1e-12);
-        for (double size = N / 100; size < N * 100; size *= step) {
+        for (int k = -40000; k <= 40000; k++) {
+            const double size = N * pow(step, k);
             const double loss = 1.82 + 482 / pow(size, 0.348) + 2085 / pow(flops / 6 / size, 0.366);
             if (loss < best) {
                 best = loss;
                 best_N = size;
             }
         }
-        assert_true(plan.loss <= best);
+        assert_true(plan.loss <= best + 1e-12);
         assert_near(N, best_N, 2 * (step - 1));
     }
 }
@@ -136,7 +138,8 @@ static void mixture_is_that_of_brute_force(void **state) {
         const double *laws;
     } questions[] = {{&ON_EN, 1, LAW_EN}, {&ON_SW, 1, LAW_SW}, {both, 2, laws[0]}};
     for (int q = 0; q < 3; q++)
-        for (double flops = 1e18; flops < 1e24; flops *= 100) {
+        for (int exponent = 18; exponent < 24; exponent += 2) {
+            const double flops = pow(10, exponent);
             const struct advice_question question = question_of(questions[q].targets, questions[q].count, flops);
             struct advice_plan plan = {.shares = shares}, grid = {.shares = grid_shares};
             optimise(&question, questions[q].laws, 0, &plan);
@@ -163,7 +166,8 @@ static void a_size_can_be_told(void **state) {
     double laws[2][FIT_PARAMETERS_MAX], shares[2], told_shares[2];
     memcpy(laws[0], LAW_EN, sizeof LAW_EN);
     memcpy(laws[1], LAW_SW, sizeof LAW_SW);
-    for (double flops = 1e18; flops < 1e24; flops *= 10) {
+    for (int exponent = 18; exponent < 24; exponent++) {
+        const double flops = pow(10, exponent);
         const struct advice_question question = {flops, 2, UNIQUE, 2, even};
         struct advice_plan plan = {.shares = shares}, told = {.shares = told_shares};
         optimise(&question, laws[0], 0, &plan);
@@ -182,7 +186,8 @@ static void languages_that_harm_get_nothing(void **state) {
     struct advice_plan plan = {.shares = shares};
     memcpy(law, LAW_SW, sizeof law);
     law[ATLAS_TAU + 1] = -0.2; /* es */
-    for (double flops = 1e18; flops < 1e24; flops *= 100) {
+    for (int exponent = 18; exponent < 24; exponent += 2) {
+        const double flops = pow(10, exponent);
         const struct advice_question question = question_of(&ON_SW, 1, flops);
         optimise(&question, law, 0, &plan);
         assert_true(shares[ES] == 0 && shares[SW] > 0);
@@ -205,9 +210,10 @@ static void relatives_wait(void **state) {
 
 static void repetition_moves_shares_to_relatives(void **state) {
     (void)state;
-    double shares[LANGUAGES], before = 2;
+    double shares[LANGUAGES] = {0}, before = 2;
     struct advice_plan plan = {.shares = shares};
-    for (double flops = 1e17; flops < 1e24; flops *= 10) {
+    for (int exponent = 17; exponent < 24; exponent++) {
+        const double flops = pow(10, exponent);
         const struct advice_question question = question_of(&ON_SW, 1, flops);
         optimise(&question, LAW_SW, 0, &plan);
         assert_true(shares[SW] < before || (shares[SW] == 1 && plan.D < UNIQUE[SW] * 2.5));

@@ -97,7 +97,8 @@ static int write_archive(const char *path) {
     data.losses = calloc(MADE_SIZES * MADE_MIXTURES * MADE_EVALUATIONS * 2, sizeof *data.losses);
     assert_true(data.runs && data.outcomes && data.seen && data.losses);
     for (uint32_t r = 0; r < MADE_SIZES * MADE_MIXTURES; r++) {
-        const double *share = shares[r % MADE_MIXTURES], N = 1e6 * pow(4, r / MADE_MIXTURES);
+        const uint32_t mixture = r % MADE_MIXTURES, size = r / MADE_MIXTURES;
+        const double *share = shares[mixture], N = 1e6 * pow(4, size);
         struct run_record *run = &data.runs[data.run_count++];
         *run = (struct run_record){.run = r,
                                    .layers = 1,
@@ -115,9 +116,9 @@ static int write_archive(const char *path) {
                                    .flops = 6 * N * MADE_STEPS * 1e5,
                                    .scale = -1};
         checksum_identity(&r, sizeof r, run->identity);
-        snprintf(run->kind, sizeof run->kind, "%s", kinds[r % MADE_MIXTURES]);
-        snprintf(run->name, sizeof run->name, "%s", kinds[r % MADE_MIXTURES]);
-        snprintf(run->size, sizeof run->size, "size %u", r / MADE_MIXTURES);
+        snprintf(run->kind, sizeof run->kind, "%s", kinds[mixture]);
+        snprintf(run->name, sizeof run->name, "%s", kinds[mixture]);
+        snprintf(run->size, sizeof run->size, "size %u", size);
         run->languages = calloc(2, sizeof *run->languages);
         assert_non_null(run->languages);
         data.outcomes[r] = (struct run_outcome){
