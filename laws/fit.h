@@ -70,9 +70,10 @@ struct fit_law {
 };
 
 struct fit_options {
-    double delta;   /* of the Huber loss; 1e-3 in the literature */
-    int bootstraps; /* 0: none, standard errors and intervals are NaN */
-    uint64_t seed;  /* of the bootstrap */
+    double delta;    /* of the Huber loss; 1e-3 in the literature */
+    int bootstraps;  /* 0: none, standard errors and intervals are NaN */
+    uint64_t seed;   /* of the bootstrap */
+    double *samples; /* [bootstraps, FIT_PARAMETERS_MAX]: filled with the parameters of the resampled fits; or NULL */
 };
 
 struct fit_basin {

@@ -3,6 +3,7 @@
 #include "laws/fit_internal.h"
 
 #include <gsl/gsl_eigen.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,13 +131,6 @@ static int resample_fit(const struct fit_objective *objective, uint64_t seed, ui
     return 0;
 }
 
-/* The quantile of sorted values, interpolated. */
-static double quantile(const double *sorted, int count, double share) {
-    const double place = share * (count - 1);
-    const int below = (int)place < count - 1 ? (int)place : count - 2;
-    return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
-}
-
 /* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
  * room. */
 static void spread_measure(const struct fit_law *law, const double *samples, int count, double *column,
@@ -153,8 +147,8 @@ static void spread_measure(const struct fit_law *law, const double *samples, int
         if (law->parameters[j].held) /* without the rounding of a mean */
             square = 0;
         fit->standard_errors[j] = isfinite(square) ? sqrt(square / (count - 1)) : NAN;
-        fit->low[j] = quantile(column, count, 0.025);
-        fit->high[j] = quantile(column, count, 0.975);
+        fit->low[j] = gsl_stats_quantile_from_sorted_data(column, 1, (size_t)count, 0.025);
+        fit->high[j] = gsl_stats_quantile_from_sorted_data(column, 1, (size_t)count, 0.975);
         const double width =
             law->parameters[j].logarithmic ? log(fit->high[j]) - log(fit->low[j]) : fit->high[j] - fit->low[j];
         if (fit_exceeds(&law->parameters[j], fit->parameters[j], width / 4)) /* +-2 standard errors */
@@ -169,7 +163,8 @@ int fit_bootstrap(const struct fit_objective *objective, const struct fit_option
         fit->standard_errors[j] = fit->low[j] = fit->high[j] = NAN;
     if (count < 2)
         return 0;
-    double *samples = malloc((size_t)count * FIT_PARAMETERS_MAX * sizeof *samples);
+    double *room = options->samples ? NULL : malloc((size_t)count * FIT_PARAMETERS_MAX * sizeof *room);
+    double *samples = options->samples ? options->samples : room;
     double *column = malloc((size_t)count * sizeof *column);
     int failed = !samples || !column;
     if (!failed) {
@@ -186,6 +181,6 @@ int fit_bootstrap(const struct fit_objective *objective, const struct fit_option
             spread_measure(objective->law, samples, count, column, fit);
     }
     free(column);
-    free(samples);
+    free(room);
     return failed ? -1 : 0;
 }

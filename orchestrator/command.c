@@ -25,6 +25,22 @@ int command_parse_count(const char *text, uint64_t *value) {
     return 0;
 }
 
+int command_next_pair(const char **text, char *name, size_t name_size, double *value) {
+    if (!*text || !**text)
+        return 0;
+    const size_t length = strcspn(*text, "=");
+    if (length == 0 || length >= name_size || !(*text)[length])
+        return -1;
+    char *end;
+    const char *number = *text + length + 1;
+    *value = strtod(number, &end);
+    if (end == number || (*end && *end != ',') || !isfinite(*value))
+        return -1;
+    snprintf(name, name_size, "%.*s", (int)length, *text);
+    *text = *end ? end + 1 : end;
+    return 1;
+}
+
 static void print_help(const struct command *command, const struct option *options) {
     printf("usage: sweep %s%s%s%s\n\n%s\n", command->name, command->arguments[0] ? " " : "", command->arguments,
            options ? " [options]" : "", command->summary);

@@ -47,6 +47,10 @@ int command_parse(const struct command *command, const struct option *options, i
 /* Reads a whole number as study files and options write it: 1000, 1_000, 1e6. Returns 0 or -1. */
 int command_parse_count(const char *text, uint64_t *value);
 
+/* Takes the next pair off a list "NAME=NUMBER,NAME=NUMBER": returns 1, 0 at its end (or for NULL), -1 when that is none
+ * or its name does not fit; *text then stands at it. */
+int command_next_pair(const char **text, char *name, size_t name_size, double *value);
+
 /* Prints an object on standard output and releases it. */
 int command_print_json(json_t *object, struct error *error);
 
@@ -56,6 +60,7 @@ int command_plan(const struct command *command, int count, char **words, struct 
 int command_check(const struct command *command, int count, char **words, struct error *error);
 int command_scales(const struct command *command, int count, char **words, struct error *error);
 int command_fit(const struct command *command, int count, char **words, struct error *error);
+int command_advise(const struct command *command, int count, char **words, struct error *error);
 int command_export(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
 int command_archive_rebuild(const struct command *command, int count, char **words, struct error *error);

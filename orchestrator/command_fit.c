@@ -1,24 +1,17 @@
 /* sweep fit: a scaling law of a table, as a table for people or as JSON. */
-#include "base/file.h"
-#include "hdf5_schema/archive.h"
-#include "hdf5_schema/journal.h"
 #include "laws/capacity.h"
 #include "laws/chinchilla.h"
 #include "laws/data_constrained.h"
 #include "laws/multilingual.h"
 #include "orchestrator/command.h"
-#include "orchestrator/file_kind.h"
 #include "orchestrator/fit_atlas.h"
 #include "orchestrator/fit_print.h"
-#include "orchestrator/fit_table.h"
-#include "orchestrator/settings.h"
+#include "orchestrator/fit_source.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BOOTSTRAPS_MAX = 1000000 };
 
 /* Values of parameters that are held, NaN for those to fit, by the order of the law. */
 struct holds {
@@ -68,43 +61,29 @@ static int fit_capacity(const struct fit_table *t, const struct holds *holds, co
 
 static const struct law_kind {
     const char *name, *formula;
-    int column_count; /* with the loss, which comes last */
-    const char *columns[FIT_TABLE_COLUMNS_MAX], *study_columns[FIT_TABLE_COLUMNS_MAX];
-    const char *run_kind;                       /* of a study; NULL: all */
+    const struct fit_columns *columns;
     const char *parameters[FIT_PARAMETERS_MAX]; /* for --hold */
     int (*fit)(const struct fit_table *table, const struct holds *holds, const struct fit_options *options,
                struct fit_law *law, struct fit *fit, struct error *error);
 } kinds[] = {
     {"chinchilla",
      "L = E + A/N^alpha + B/D^beta",
-     3,
-     {"N", "D", "L"},
-     {"N", "D", "cross_entropy"},
-     "monolingual",
+     &fit_columns_chinchilla,
      {"E", "A", "B", "alpha", "beta"},
      fit_chinchilla},
     {"data-constrained",
      "L = E + A/N'^alpha + B/D'^beta; N', D': worth of N and D at U unique tokens",
-     4,
-     {"N", "D", "U", "L"},
-     {"N", "D", "U", "cross_entropy"},
-     "monolingual",
+     &(const struct fit_columns){4, {"N", "D", "U", "L"}, {"N", "D", "U", "cross_entropy"}, "monolingual"},
      {"E", "A", "B", "alpha", "beta", "RD", "RN"},
      fit_data_constrained},
     {"multilingual",
      "L = (E + A/N^alpha + B/D^beta) p^-gamma",
-     4,
-     {"N", "D", "p", "L"},
-     {"N", "D", "p", "cross_entropy"},
-     NULL,
+     &(const struct fit_columns){4, {"N", "D", "p", "L"}, {"N", "D", "p", "cross_entropy"}, NULL},
      {"E", "A", "B", "alpha", "beta", "gamma"},
      fit_multilingual},
     {"capacity",
      "L = Linf + A K^phi/N^alpha + B K^psi/D^beta",
-     4,
-     {"K", "N", "D", "L"},
-     {"K", "N", "Dt", "cross_entropy"},
-     NULL,
+     &(const struct fit_columns){4, {"K", "N", "D", "L"}, {"K", "N", "Dt", "cross_entropy"}, NULL},
      {"Linf", "A", "B", "alpha", "beta", "phi", "psi"},
      fit_capacity},
 };
@@ -119,136 +98,30 @@ static const struct law_kind *find_kind(const char *name, struct error *error) {
     return NULL;
 }
 
-/* Reads "NAME=VALUE,NAME=VALUE". */
 static int parse_holds(const struct law_kind *kind, const char *text, struct holds *holds, struct error *error) {
+    char name[sizeof(((struct fit_parameter *)0)->name)];
+    double value;
+    int more;
     for (int j = 0; j < FIT_PARAMETERS_MAX; j++)
         holds->values[j] = NAN;
-    while (text && *text) {
-        const size_t length = strcspn(text, "=");
-        int parameter = 0;
-        while (
-            parameter < FIT_PARAMETERS_MAX && kind->parameters[parameter] &&
-            (strlen(kind->parameters[parameter]) != length || strncmp(kind->parameters[parameter], text, length) != 0))
-            parameter++;
-        if (parameter == FIT_PARAMETERS_MAX || !kind->parameters[parameter])
-            return error_set(error, ERROR_INPUT, "fit: --hold %.*s; the law %s has no such parameter", (int)length,
-                             text, kind->name);
-        char *end = NULL;
-        if (text[length] == '=')
-            holds->values[parameter] = strtod(text + length + 1, &end);
-        if (!end || end == text + length + 1 || (*end && *end != ',') || !isfinite(holds->values[parameter]))
-            return error_set(error, ERROR_INPUT, "fit: --hold %s; it is NAME=VALUE,NAME=VALUE", text);
-        text = *end ? end + 1 : end;
+    while ((more = command_next_pair(&text, name, sizeof name, &value)) == 1) {
+        int j = 0;
+        while (j < FIT_PARAMETERS_MAX && kind->parameters[j] && strcmp(kind->parameters[j], name) != 0)
+            j++;
+        if (j == FIT_PARAMETERS_MAX || !kind->parameters[j])
+            return error_set(error, ERROR_INPUT, "fit: --hold %s; the law %s has no such parameter", name, kind->name);
+        holds->values[j] = value;
     }
-    return 0;
+    return more == 0 ? 0 : error_set(error, ERROR_INPUT, "fit: --hold %s; it is NAME=VALUE,NAME=VALUE", text);
 }
 
-/* ---- the table ---- */
-
 struct fit_request {
-    const char *path, *law, *loss, *hold, *variant, *unique;
-    struct option_list where;
+    struct fit_source source;
+    const char *law, *hold, *variant;
     double delta;
     uint64_t bootstraps, seed;
     bool holdouts, json;
 };
-
-/* The number behind "key: " in the settings of a study. */
-static int read_setting(const struct study_data *data, const char *key, double *value, struct error *error) {
-    char *line = settings_select(data->study.settings, (const char *const[]){key, NULL});
-    const char *text = line ? strchr(line, ':') : NULL;
-    const int status =
-        text && sscanf(text, ": %lf", value) == 1
-            ? 0
-            : error_set(error, ERROR_INPUT, "the settings of study %s hold no %s", data->study.name, key);
-    free(line);
-    return status;
-}
-
-/* --where of a study: language, kind, size and set. */
-static int parse_filter(const struct option_list *where, struct fit_filter *filter, struct error *error) {
-    for (int w = 0; w < where->count; w++) {
-        const char *text = where->values[w];
-        if (strncmp(text, "language=", 9) == 0)
-            filter->language = text + 9;
-        else if (strncmp(text, "kind=", 5) == 0)
-            filter->kind = text + 5;
-        else if (strncmp(text, "size=", 5) == 0)
-            filter->size = text + 5;
-        else if (strncmp(text, "set=", 4) == 0)
-            filter->set = text + 4;
-        else
-            return error_set(error, ERROR_INPUT,
-                             "fit: --where %s; of a study it is language=, kind=, size= or set=", text);
-    }
-    return 0;
-}
-
-/* A law is of one language: without --where language= there must be only one. */
-static int choose_language(const struct study_data *data, const char *path, struct fit_filter *filter,
-                           struct error *error) {
-    for (size_t i = 0; i < data->loss_count && !filter->language; i++)
-        if (strncmp(data->losses[i].language, data->losses[0].language, LANGUAGE_CODE_SIZE) != 0)
-            return error_set(error, ERROR_INPUT,
-                             "%s: losses of several languages (%.*s, %.*s, ...); choose one by --where language=%.*s",
-                             path, LANGUAGE_CODE_SIZE, data->losses[0].language, LANGUAGE_CODE_SIZE,
-                             data->losses[i].language, LANGUAGE_CODE_SIZE, data->losses[0].language);
-    return 0;
-}
-
-/* Narrows a filter to the constant part of the learning rate. */
-static int take_constant_part(const struct study_data *data, struct fit_filter *filter, struct error *error) {
-    double warmup;
-    if (read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
-        read_setting(data, "training.decay_fraction", &filter->decay_fraction, error) != 0)
-        return -1;
-    filter->warmup_steps = (uint64_t)warmup;
-    return 0;
-}
-
-static int table_of_study(const struct fit_request *request, const struct law_kind *kind, const struct study_data *data,
-                          struct fit_table *table, struct error *error) {
-    struct fit_filter filter = {.kind = kind->run_kind, .set = "test"};
-    const char *columns[FIT_TABLE_COLUMNS_MAX];
-    memcpy(columns, kind->study_columns, sizeof columns);
-    if (request->loss)
-        columns[kind->column_count - 1] = request->loss;
-    const char *loss = columns[kind->column_count - 1];
-    if (strcmp(loss, "cross_entropy") != 0 && strcmp(loss, "unigram_normalised") != 0 &&
-        strcmp(loss, "bits_per_byte") != 0)
-        return error_set(error, ERROR_INPUT,
-                         "fit: --loss %s; of a study it is cross_entropy, unigram_normalised or bits_per_byte", loss);
-    if (parse_filter(&request->where, &filter, error) != 0 ||
-        choose_language(data, request->path, &filter, error) != 0 || take_constant_part(data, &filter, error) != 0)
-        return -1;
-    return fit_table_of_study(data, columns, kind->column_count, &filter, table, error);
-}
-
-static int read_study(const char *path, enum file_kind file, struct study_data *data, struct error *error) {
-    uint64_t torn_bytes;
-    return file == FILE_KIND_ARCHIVE ? archive_read(path, data, error) : journal_read(path, data, &torn_bytes, error);
-}
-
-static int read_table(const struct fit_request *request, const struct law_kind *kind, struct fit_table *table,
-                      struct error *error) {
-    enum file_kind file;
-    struct study_data data;
-    if (file_kind_find(request->path, &file, error) != 0)
-        return -1;
-    if (file != FILE_KIND_ARCHIVE && file != FILE_KIND_JOURNAL) {
-        const char *columns[FIT_TABLE_COLUMNS_MAX];
-        memcpy(columns, kind->columns, sizeof columns);
-        if (request->loss)
-            columns[kind->column_count - 1] = request->loss;
-        return fit_table_read(request->path, columns, kind->column_count, request->where.values, request->where.count,
-                              table, error);
-    }
-    if (read_study(request->path, file, &data, error) != 0)
-        return -1;
-    const int status = table_of_study(request, kind, &data, table, error);
-    study_data_free(&data);
-    return status;
-}
 
 /* ---- the answer ---- */
 
@@ -278,30 +151,6 @@ static void print_text(const struct law_kind *kind, const struct fit_law *law, c
 
 /* ---- ATLAS: a law a target ---- */
 
-static int read_observations(const struct fit_request *request, struct observations *observations,
-                             struct error *error) {
-    enum file_kind file;
-    struct study_data data;
-    struct fit_filter filter = {.set = "test"};
-    if (file_kind_find(request->path, &file, error) != 0)
-        return -1;
-    const bool csv = file != FILE_KIND_ARCHIVE && file != FILE_KIND_JOURNAL;
-    if (request->hold || (csv && request->where.count > 0) || (!csv && (request->loss || request->unique)))
-        return error_set(error, ERROR_INPUT,
-                         "fit: --law atlas takes --loss and --unique with a CSV file, --where with a study, no --hold");
-    if (csv)
-        return observations_read(request->path, request->loss ? request->loss : "L", request->unique, observations,
-                                 error);
-    if (read_study(request->path, file, &data, error) != 0)
-        return -1;
-    const int status =
-        parse_filter(&request->where, &filter, error) == 0 && take_constant_part(&data, &filter, error) == 0
-            ? observations_of_study(&data, &filter, observations, error)
-            : -1;
-    study_data_free(&data);
-    return status;
-}
-
 static int answer_atlas(const struct fit_request *request, const struct observations *observations,
                         enum atlas_variant variant, const struct target_fit *fits, double seconds,
                         struct error *error) {
@@ -309,7 +158,7 @@ static int answer_atlas(const struct fit_request *request, const struct observat
     for (size_t t = 0; t < observations->target_count; t++)
         any = any || fits[t].fitted;
     if (!any)
-        return error_set(error, ERROR_INPUT, "%s: no target can be fitted; %s", request->path,
+        return error_set(error, ERROR_INPUT, "%s: no target can be fitted; %s", request->source.path,
                          observations->target_count > 0 ? fits[0].reason.message : "there are no points");
     if (request->json) {
         json_t *object = fit_atlas_json(observations, variant, request->holdouts, fits);
@@ -331,12 +180,14 @@ static int fit_atlas_request(const struct fit_request *request, const struct fit
         variant++;
     if (variant == ATLAS_VARIANTS)
         return error_set(error, ERROR_INPUT, "fit: --variant %s; it is target, other or transfer", request->variant);
-    if (read_observations(request, &observations, error) != 0)
+    if (request->hold)
+        return error_set(error, ERROR_INPUT, "fit: --hold is not of --law atlas");
+    if (fit_source_observations(&request->source, &observations, error) != 0)
         return -1;
     const double begin = omp_get_wtime();
     struct target_fit *fits = calloc(observations.target_count + 1, sizeof *fits);
     int status = fits ? fit_atlas(&observations, variant, options, request->holdouts, fits, error)
-                      : error_set(error, ERROR_FAILED, "%s: not enough memory", request->path);
+                      : error_set(error, ERROR_FAILED, "%s: not enough memory", request->source.path);
     if (status == 0)
         status = answer_atlas(request, &observations, variant, fits, omp_get_wtime() - begin, error);
     free(fits);
@@ -345,31 +196,30 @@ static int fit_atlas_request(const struct fit_request *request, const struct fit
 }
 
 static int fit_request(const struct fit_request *request, struct error *error) {
-    struct fit_options options = {request->delta, (int)request->bootstraps, request->seed};
+    struct fit_options options;
     struct holds holds;
     struct fit_table table;
     struct fit_law law;
     struct fit fit;
-    if (request->bootstraps == 1 || request->bootstraps > BOOTSTRAPS_MAX)
-        return error_set(error, ERROR_INPUT, "fit: --bootstrap %llu; it is 0 for none, or 2 to %d",
-                         (unsigned long long)request->bootstraps, BOOTSTRAPS_MAX);
+    if (fit_source_options(request->delta, request->bootstraps, request->seed, &options, error) != 0)
+        return -1;
     if (strcmp(request->law, "atlas") == 0)
         return fit_atlas_request(request, &options, error);
     const struct law_kind *kind = find_kind(request->law, error);
     if (!kind || parse_holds(kind, request->hold, &holds, error) != 0)
         return -1;
-    if (request->unique || request->holdouts)
+    if (request->source.unique || request->holdouts)
         return error_set(error, ERROR_INPUT, "fit: --unique and --holdouts are of --law atlas");
-    if (read_table(request, kind, &table, error) != 0)
+    if (fit_source_table(&request->source, kind->columns, &table, error) != 0)
         return -1;
     const double begin = omp_get_wtime();
     const size_t duplicates = fit_table_duplicates(&table);
     struct error reason = {0};
     int status = 0;
     if (duplicates == (size_t)-1)
-        status = error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->path, table.count);
+        status = error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->source.path, table.count);
     else if (kind->fit(&table, &holds, &options, &law, &fit, &reason) != 0)
-        status = error_set(error, reason.code, "%s: %s", request->path, reason.message);
+        status = error_set(error, reason.code, "%s: %s", request->source.path, reason.message);
     const double seconds = omp_get_wtime() - begin;
     fit_table_free(&table);
     if (status != 0)
@@ -386,22 +236,26 @@ int command_fit(const struct command *command, int count, char **words, struct e
     const struct option options[] = {
         {"--law", "LAW", "chinchilla (default), data-constrained, multilingual, capacity or atlas",
          .text = &request.law},
-        {"--loss", "COLUMN", "the column that holds the loss (CSV: L; study: cross_entropy)", .text = &request.loss},
-        {"--where", "COLUMN=VALUE", "only rows in which this holds; may be told several times", .list = &request.where},
+        {"--loss", "COLUMN", "the column that holds the loss (CSV: L; study: cross_entropy)",
+         .text = &request.source.loss},
+        {"--where", "COLUMN=VALUE", "only rows in which this holds; may be told several times",
+         .list = &request.source.where},
         {"--hold", "NAME=VALUE,...", "parameters that keep these values; only the rest is fitted",
          .text = &request.hold},
         {"--delta", "DELTA", "where the Huber loss of log residuals turns linear (0.001)", .number = &request.delta},
         {"--bootstrap", "COUNT", "resampled fits for the intervals (1000); 0: none", .count = &request.bootstraps},
         {"--seed", "SEED", "of the bootstrap (1)", .count = &request.seed},
         {"--variant", "VARIANT", "of atlas: target, other, or transfer (default)", .text = &request.variant},
-        {"--unique", "FILE", "of atlas: a CSV file with language,unique_tokens", .text = &request.unique},
+        {"--unique", "FILE", "of atlas: a CSV file with language,unique_tokens", .text = &request.source.unique},
         {"--holdouts", NULL, "of atlas: R2 of points held out in five ways, for several laws",
          .flag = &request.holdouts},
         {"--json", NULL, "one JSON object", .flag = &request.json},
         {0},
     };
-    const int parsed = command_parse(command, options, count, words, &request.path, 1, 1, error);
+    const int parsed = command_parse(command, options, count, words, &request.source.path, 1, 1, error);
     if (parsed != 0)
         return parsed < 0 ? -1 : 0;
-    return fit_request(&request, error);
+    const int status = fit_source_open(&request.source, error) == 0 ? fit_request(&request, error) : -1;
+    fit_source_free(&request.source);
+    return status;
 }

@@ -25,8 +25,12 @@ int fit_atlas(const struct observations *observations, enum atlas_variant varian
               bool holdouts, struct target_fit *fits, struct error *error) {
     int failed = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : failed) if (observations->target_count > 1)
-    for (size_t t = 0; t < observations->target_count; t++)
-        failed += target_fit(&observations->targets[t], variant, options, holdouts, &fits[t], NULL) != 0;
+    for (size_t t = 0; t < observations->target_count; t++) {
+        struct fit_options own = *options;
+        if (own.samples)
+            own.samples += t * (size_t)own.bootstraps * FIT_PARAMETERS_MAX;
+        failed += target_fit(&observations->targets[t], variant, &own, holdouts, &fits[t], NULL) != 0;
+    }
     return failed ? error_set(error, ERROR_FAILED, "no memory to fit %zu targets", observations->target_count) : 0;
 }
 

@@ -70,7 +70,7 @@ static int find_condition(const struct csv *csv, const char *text, struct condit
     const char *equals = strchr(text, '=');
     char name[256];
     if (!equals || (size_t)(equals - text) >= sizeof name)
-        return error_set(error, ERROR_INPUT, "fit: --where %s; it is COLUMN=VALUE", text);
+        return error_set(error, ERROR_INPUT, "--where %s; it is COLUMN=VALUE", text);
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
     *condition = (struct condition){csv_column(csv, name), equals + 1};
     return condition->column < 0 ? missing_column(csv, name, error) : 0;

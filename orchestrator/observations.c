@@ -242,6 +242,16 @@ static enum training_kind kind_of(const struct run_record *run) {
                                                  : TRAINED_MIXTURE;
 }
 
+double observations_unique_tokens(const struct study_data *data, const char *language) {
+    double unique = INFINITY;
+    for (size_t i = 0; i < data->seen_count; i++) {
+        const struct language_tokens *seen = &data->seen[i];
+        if (seen->epochs > 0 && strncmp(seen->language, language, LANGUAGE_CODE_SIZE) == 0)
+            unique = (double)seen->tokens / seen->epochs;
+    }
+    return unique;
+}
+
 /* Languages, and the shares of each run as a row. */
 static int runs_take(const struct study_data *data, struct observations *observations, struct error *error) {
     if (languages_make(observations, LANGUAGES_MAX, error) != 0)
@@ -266,12 +276,8 @@ static int runs_take(const struct study_data *data, struct observations *observa
             const struct language_tokens *part = &data->runs[r].languages[l];
             observations->shares[r * languages + language_find(observations, part->language)] = part->weight;
         }
-    for (size_t i = 0; i < data->seen_count; i++) {
-        const struct language_tokens *seen = &data->seen[i];
-        const size_t language = language_find(observations, seen->language);
-        if (language < languages && seen->epochs > 0)
-            observations->unique[language] = (double)seen->tokens / seen->epochs;
-    }
+    for (size_t l = 0; l < languages; l++)
+        observations->unique[l] = observations_unique_tokens(data, observations->names[l]);
     return 0;
 }
 

@@ -23,8 +23,11 @@ struct observations {
 int observations_read(const char *path, const char *loss, const char *unique_path, struct observations *observations,
                       struct error *error);
 
-/* Takes the cross entropies of a study that the filter wants and whose runs learned the language. What the corpus has
- * of a language is what the runs tell: tokens seen / epochs. */
+/* What the corpus of a study has of a language, by what the finished runs tell, tokens seen / epochs; INFINITY: they
+ * tell nothing. */
+double observations_unique_tokens(const struct study_data *data, const char *language);
+
+/* Takes the cross entropies of a study that the filter wants and whose runs learned the language. */
 int observations_of_study(const struct study_data *data, const struct fit_filter *filter,
                           struct observations *observations, struct error *error);
 

@@ -355,7 +355,8 @@ static struct fit chinchilla_fit(const struct rows *rows, const struct fit_optio
 static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed(void **state) {
     (void)state;
     const struct rows rows = chinchilla_rows(60, 0.01);
-    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1}, second = {1e-3, 50, 2};
+    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1},
+                             second = {.delta = 1e-3, .bootstraps = 50, .seed = 2};
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const struct fit one = chinchilla_fit(&rows, &first, -1, 0), other = chinchilla_fit(&rows, &second, -1, 0);
@@ -366,6 +367,23 @@ static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed
         assert_true(one.standard_errors[j] == three.standard_errors[j] && one.low[j] == three.low[j]);
         assert_true(one.standard_errors[j] != other.standard_errors[j]);
         assert_true(one.low[j] < one.parameters[j] && one.parameters[j] < one.high[j]);
+    }
+}
+
+static void standard_errors_are_those_of_the_samples(void **state) {
+    (void)state;
+    enum { SAMPLES = 50 };
+    double samples[SAMPLES][FIT_PARAMETERS_MAX];
+    const struct rows rows = chinchilla_rows(60, 0.01);
+    const struct fit_options options = {.delta = 1e-3, .bootstraps = SAMPLES, .seed = 1, .samples = samples[0]};
+    const struct fit fit = chinchilla_fit(&rows, &options, -1, 0);
+    for (int j = 0; j < CHINCHILLA_PARAMETERS; j++) {
+        double mean = 0, square = 0;
+        for (int s = 0; s < SAMPLES; s++)
+            mean += samples[s][j] / SAMPLES;
+        for (int s = 0; s < SAMPLES; s++)
+            square += (samples[s][j] - mean) * (samples[s][j] - mean);
+        assert_near(fit.standard_errors[j], sqrt(square / (SAMPLES - 1)), 1e-9);
     }
 }
 
@@ -432,6 +450,7 @@ int main(void) {
         cmocka_unit_test(law_of_repetitions_is_the_published_one),
         cmocka_unit_test(both_stages_without_noise_are_found_again),
         cmocka_unit_test(bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed),
+        cmocka_unit_test(standard_errors_are_those_of_the_samples),
         cmocka_unit_test(held_parameters_stay_and_the_rest_is_fitted),
         cmocka_unit_test(large_tables_end_in_the_optimum_of_all_points),
     };
