@@ -47,10 +47,12 @@ static int match_settings(const struct study *study, const char *folder, const c
 
 int prepare_text(const struct study *study, bool quiet, struct error *error) {
     static const char *const prefixes[] = {"languages", "corpus.synthetic", "corpus.seed", NULL};
-    char path[FILE_PATH_SIZE];
     bool missing = false;
-    for (uint32_t l = 0; l < study->language_count && !missing; l++)
-        missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
+    for (uint32_t l = 0; l < study->language_count && !missing; l++) {
+        struct text_files files;
+        missing = text_find(&files, study->text_folder, study->languages[l], error) != 0;
+        text_files_free(&files);
+    }
     if (missing && !study->synthetic) {
         const struct error reason = *error;
         return error_set(error, reason.code, "%.800s; `sweep corpus fetch` gets some", reason.message);
@@ -107,17 +109,20 @@ static int shard_missing(const struct study *study, const char *language, bool *
 
 static int encode(const struct study *study, bool quiet, const struct vocabulary *vocabulary, const char *language,
                   struct error *error) {
-    char text[FILE_PATH_SIZE];
+    struct text_files files;
     struct encode_result result;
-    if (text_find(text, study->text_folder, language, error) != 0 ||
-        encode_language(study->tokens_folder, language, text, vocabulary, &study->encode, &result, error) != 0)
+    if (text_find(&files, study->text_folder, language, error) != 0)
+        return -1;
+    const int status =
+        encode_language(study->tokens_folder, language, &files, vocabulary, &study->encode, &result, error);
+    text_files_free(&files);
+    if (status != 0)
         return -1;
     say(quiet, "corpus: %s: %llu training and %llu test tokens, %llu duplicate documents dropped\n", language,
         (unsigned long long)result.train_tokens, (unsigned long long)result.test_tokens,
         (unsigned long long)result.duplicates);
     if (result.broken_lines > 0)
-        say(quiet, "corpus: %s: %llu broken lines left out, the first is line %llu\n", text,
-            (unsigned long long)result.broken_lines, (unsigned long long)result.first_broken_line);
+        say(quiet, "corpus: %s: %llu broken lines left out\n", language, (unsigned long long)result.broken_lines);
     return 0;
 }
 

@@ -39,7 +39,7 @@ const struct study_key study_keys[] = {
 
     {"corpus", MAPPING, NULL, NULL, 0, 0, NULL, "Where text and tokens are, and what is held out for tests."},
     {"corpus.text", FOLDER(text_folder), NULL, NULL, 0, 0, NULL,
-     "Folder of `<language>.jsonl`, `.jsonl.gz`, `.txt` or `.txt.gz`."},
+     "Folder of `<language>.jsonl` or `.txt`, plain, `.gz` or `.zst`, or of folders `<language>` of such files."},
     {"corpus.tokens", FOLDER(tokens_folder), NULL, NULL, 0, 0, NULL,
      "Folder of the vocabulary and the shards, which are made from the text where they are missing."},
     {"corpus.test_fraction", STUDY(encode.test_fraction), "0.2", NULL, 0.0001, 0.9, "of the tokens of a language",
