@@ -1,7 +1,7 @@
 /* `sweep corpus ...`: the corpus of a study by hand, step by step; `sweep STUDY.yaml` does what is missing by itself.
  */
 #include "corpus/shard.h"
-#include "orchestrator/command.h"
+#include "orchestrator/command_over_ranks.h"
 #include "orchestrator/prepare.h"
 
 #include <stdlib.h>
@@ -108,19 +108,25 @@ static int print_shards(const struct study *study, struct error *error) {
     return result;
 }
 
-int command_corpus_encode(const struct command *command, int count, char **words, struct error *error) {
+static int lead_encode(const struct command *command, int count, char **words, MPI_Comm comm,
+                       const struct machine *machines, struct error *error) {
+    (void)machines;
     struct study study;
     char *identities;
     int result = open_study(command, count, words, &study, error);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    result = prepare_corpus(&study, false, &identities, error);
+    result = prepare_corpus(&study, comm, false, &identities, error);
     if (result == 0) {
         free(identities);
         result = print_shards(&study, error);
     }
     study_free(&study);
     return result;
+}
+
+int command_corpus_encode(const struct command *command, int count, char **words, struct error *error) {
+    return command_over_ranks(command, count, words, lead_encode, error);
 }
 
 int command_corpus_info(const struct command *command, int count, char **words, struct error *error) {

@@ -3,7 +3,7 @@
 #include "hdf5_schema/journal.h"
 #include "model/kernels.h"
 #include "orchestrator/checkpoints.h"
-#include "orchestrator/command.h"
+#include "orchestrator/command_over_ranks.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/postfit.h"
 #include "orchestrator/prepare.h"
@@ -40,9 +40,9 @@ static void session_close(struct session *session) {
     free(session->resume_most);
 }
 
-static int session_settings(struct session *session, struct error *error) {
+static int session_settings(struct session *session, MPI_Comm comm, struct error *error) {
     char *identities;
-    if (prepare_corpus(&session->study, session->quiet, &identities, error) != 0)
+    if (prepare_corpus(&session->study, comm, session->quiet, &identities, error) != 0)
         return -1;
     char *settings = study_settings(&session->study);
     if (!settings || asprintf(&session->settings, "%s%s", settings, identities) < 0) {
@@ -256,7 +256,7 @@ static int session_run(struct session *session, MPI_Comm comm, const struct mach
         say_machine(machines);
         say_study(session);
     }
-    if (session_settings(session, error) != 0 || schedule_make(&session->schedule, &session->plan, error) != 0 ||
+    if (session_settings(session, comm, error) != 0 || schedule_make(&session->schedule, &session->plan, error) != 0 ||
         open_journal(session, error) != 0 ||
         progress_begin(&session->progress, &session->schedule, session->quiet, error) != 0)
         return -1;
@@ -306,7 +306,8 @@ static int coordinate(const struct command *command, int count, char **words, MP
     return result;
 }
 
-int command_run(const struct command *command, int count, char **words, struct error *error) {
+int command_over_ranks(const struct command *command, int count, char **words, command_lead *lead,
+                       struct error *error) {
     /* Containers forbid the single-copy mechanism of Open MPI's shared memory, and tell so for every rank; idle ranks
      * must leave the cores to those that train. */
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
@@ -322,10 +323,14 @@ int command_run(const struct command *command, int count, char **words, struct e
     if (machine.rank > 0) {
         worker_serve(MPI_COMM_WORLD);
     } else {
-        result = coordinate(command, count, words, MPI_COMM_WORLD, machines, error);
+        result = lead(command, count, words, MPI_COMM_WORLD, machines, error);
         coordinator_dismiss(MPI_COMM_WORLD);
     }
     free(machines);
     MPI_Finalize();
     return result;
+}
+
+int command_run(const struct command *command, int count, char **words, struct error *error) {
+    return command_over_ranks(command, count, words, coordinate, error);
 }

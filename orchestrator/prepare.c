@@ -2,6 +2,7 @@
 
 #include "corpus/shard.h"
 #include "corpus/text.h"
+#include "orchestrator/encode_corpus.h"
 #include "orchestrator/settings.h"
 
 #include <stdarg.h>
@@ -107,25 +108,6 @@ static int shard_missing(const struct study *study, const char *language, bool *
     return 0;
 }
 
-static int encode(const struct study *study, bool quiet, const struct vocabulary *vocabulary, const char *language,
-                  struct error *error) {
-    struct text_files files;
-    struct encode_result result;
-    if (text_find(&files, study->text_folder, language, error) != 0)
-        return -1;
-    const int status =
-        encode_language(study->tokens_folder, language, &files, vocabulary, &study->encode, &result, error);
-    text_files_free(&files);
-    if (status != 0)
-        return -1;
-    say(quiet, "corpus: %s: %llu training and %llu test tokens, %llu duplicate documents dropped\n", language,
-        (unsigned long long)result.train_tokens, (unsigned long long)result.test_tokens,
-        (unsigned long long)result.duplicates);
-    if (result.broken_lines > 0)
-        say(quiet, "corpus: %s: %llu broken lines left out\n", language, (unsigned long long)result.broken_lines);
-    return 0;
-}
-
 /* Checks both shards of a language and writes their lines of identity to out. */
 static int verify_shards(const struct study *study, const struct vocabulary *vocabulary, const char *language,
                          FILE *out, struct error *error) {
@@ -150,10 +132,9 @@ static int verify_shards(const struct study *study, const struct vocabulary *voc
     return 0;
 }
 
-/* Languages are independent: each thread encodes one. The first failure in the order of the study is told. */
-static int make_shards(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
+/* Makes the shards that are missing. */
+static int make_shards(const struct study *study, const struct vocabulary *vocabulary, MPI_Comm comm, bool quiet,
                        struct error *error) {
-    int first_failed = (int)study->language_count;
     bool any = false, *missing = calloc(study->language_count, sizeof *missing);
     if (!missing)
         return error_set(error, ERROR_FAILED, "no memory for %u languages", study->language_count);
@@ -164,31 +145,20 @@ static int make_shards(const struct study *study, bool quiet, const struct vocab
     }
     if (result == 0 && any)
         result = prepare_text(study, quiet, error);
-    if (result == 0) {
-#pragma omp parallel for schedule(dynamic)
-        for (int l = 0; l < (int)study->language_count; l++) {
-            struct error own = {0};
-            if (missing[l] && encode(study, quiet, vocabulary, study->languages[l], &own) != 0) {
-#pragma omp critical
-                if (l < first_failed) {
-                    first_failed = l;
-                    *error = own;
-                }
-            }
-        }
-    }
+    if (result == 0 && any)
+        result = encode_corpus(study, missing, vocabulary, comm, quiet, error);
     free(missing);
-    return first_failed < (int)study->language_count ? -1 : result;
+    return result;
 }
 
-int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error) {
+int prepare_corpus(const struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
     struct vocabulary *vocabulary;
     *identities = NULL;
     if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
         return -1;
     size_t size;
     FILE *out = open_memstream(identities, &size);
-    int result = out ? make_shards(study, quiet, vocabulary, error)
+    int result = out ? make_shards(study, vocabulary, comm, quiet, error)
                      : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
     if (result == 0) {
         fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));

@@ -6,7 +6,11 @@
  *   MESSAGE_BEGUN run_begun   ->    once it is known from which step
  *   MESSAGE_CURVE, _LOSSES, _SEEN ->   while the run goes on
  *                             <-    MESSAGE_HALT (empty): stop the run behind a checkpoint
- *   MESSAGE_ENDED run_result  ->    asks for the next at the same time */
+ *   MESSAGE_ENDED run_result  ->    asks for the next at the same time
+ *
+ * Before the first run, where the corpus is not there yet (worker/encode_task.h):
+ *                             <-    MESSAGE_ENCODE encode_task
+ *   MESSAGE_ENCODED encode_answer -> */
 #ifndef SWEEP_WORKER_PROTOCOL_H
 #define SWEEP_WORKER_PROTOCOL_H
 
@@ -23,6 +27,8 @@ enum message_tag {
     MESSAGE_LOSSES, /* struct loss_point */
     MESSAGE_SEEN,   /* struct language_tokens */
     MESSAGE_ENDED,
+    MESSAGE_ENCODE,  /* struct encode_task, to a worker that has no run */
+    MESSAGE_ENCODED, /* struct encode_answer */
 };
 
 /* How a run begins. */

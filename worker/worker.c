@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "worker/encode_task.h"
 #include "worker/stop.h"
 
 #include <omp.h>
@@ -116,6 +117,10 @@ void worker_serve(MPI_Comm comm) {
             break;
         if (status.MPI_TAG == MESSAGE_HALT) { /* it came behind the last step */
             MPI_Recv(NULL, 0, MPI_BYTE, 0, MESSAGE_HALT, comm, MPI_STATUS_IGNORE);
+            continue;
+        }
+        if (status.MPI_TAG == MESSAGE_ENCODE) {
+            encode_task_serve(comm);
             continue;
         }
         MPI_Recv(spec, sizeof *spec, MPI_BYTE, 0, MESSAGE_RUN, comm, MPI_STATUS_IGNORE);
