@@ -256,8 +256,8 @@ static int session_run(struct session *session, MPI_Comm comm, const struct mach
         say_machine(machines);
         say_study(session);
     }
-    if (session_settings(session, comm, error) != 0 || schedule_make(&session->schedule, &session->plan, error) != 0 ||
-        open_journal(session, error) != 0 ||
+    if (session_settings(session, comm, error) != 0 || plan_identify(&session->study, &session->plan, error) != 0 ||
+        schedule_make(&session->schedule, &session->plan, error) != 0 || open_journal(session, error) != 0 ||
         progress_begin(&session->progress, &session->schedule, session->quiet, error) != 0)
         return -1;
     struct coordinator coordinator = {.study = &session->study,

@@ -108,9 +108,10 @@ static int shard_missing(const struct study *study, const char *language, bool *
     return 0;
 }
 
-/* Checks both shards of a language and writes their lines of identity to out. */
-static int verify_shards(const struct study *study, const struct vocabulary *vocabulary, const char *language,
-                         FILE *out, struct error *error) {
+/* Checks both shards of a language, writes their lines of identity to out, and notes the training tokens. */
+static int verify_shards(struct study *study, const struct vocabulary *vocabulary, uint32_t l, FILE *out,
+                         struct error *error) {
+    const char *language = study->languages[l];
     static const char *const splits[] = {"train", "test"};
     for (int i = 0; i < 2; i++) {
         char path[FILE_PATH_SIZE];
@@ -125,6 +126,8 @@ static int verify_shards(const struct study *study, const struct vocabulary *voc
         if (result == 0)
             fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, splits[i],
                     (unsigned long long)shard.header.token_count, (unsigned long long)shard.header.payload_checksum);
+        if (i == 0)
+            study->train_tokens[l] = shard.header.token_count;
         shard_close(&shard);
         if (result != 0)
             return -1;
@@ -151,7 +154,7 @@ static int make_shards(const struct study *study, const struct vocabulary *vocab
     return result;
 }
 
-int prepare_corpus(const struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
+int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
     struct vocabulary *vocabulary;
     *identities = NULL;
     if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
@@ -163,7 +166,7 @@ int prepare_corpus(const struct study *study, MPI_Comm comm, bool quiet, char **
     if (result == 0) {
         fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));
         for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-            result = verify_shards(study, vocabulary, study->languages[l], out, error);
+            result = verify_shards(study, vocabulary, l, out, error);
     }
     if (out && fclose(out) != 0 && result == 0)
         result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");

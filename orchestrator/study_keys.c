@@ -134,8 +134,9 @@ const struct study_key study_keys[] = {
     {"runs.bilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
     {"runs.multilingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each mixture and size."},
     {"runs.multilingual.mixtures", STRUCTURED, NULL, NULL, 0, 0,
-     "`name: [language, ...]`, `name: all` or `name: {language: weight, ...}`",
-     "Named mixtures, even or weighted by tokens."},
+     "`name: [language, ...]`, `name: all`, `name: {language: weight, ...}`, `name: {temperature: T, languages: ...}` "
+     "or `name: {unimax: epochs, languages: ..., shares: {language: share}}`",
+     "Named mixtures: even, weighted, or by the training tokens that the languages have (docs/corpus.md, Mixtures)."},
     {"runs.multilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
 
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
