@@ -154,8 +154,7 @@ static int next_json(struct text_reader *reader, const char **text, size_t *size
     return status;
 }
 
-/* UTF-8 as the JSON reader takes it, and no zero byte. */
-static bool is_text(const char *line, size_t size) {
+bool text_is_sound(const char *line, size_t size) {
     json_t *string = json_stringn(line, size);
     json_decref(string);
     return string != NULL && memchr(line, '\0', size) == NULL;
@@ -187,7 +186,7 @@ static int next_plain(struct text_reader *reader, const char **text, size_t *siz
         if (is_blank(line, line_size)) {
             if (reader->text_size > 0)
                 break;
-        } else if (!is_text(line, line_size)) {
+        } else if (!text_is_sound(line, line_size)) {
             count_broken_line(reader);
         } else if (append_line(reader, line, line_size, error) != 0) {
             return -1;

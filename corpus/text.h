@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ int text_next(struct text_reader *reader, const char **text, size_t *size, struc
 
 /* Broken lines skipped so far, and the number of the first of them (1-based; 0: none). */
 uint64_t text_broken_lines(const struct text_reader *reader, uint64_t *first);
+
+/* Whether a line is text: UTF-8 as the JSON reader takes it, and no zero byte. */
+bool text_is_sound(const char *line, size_t size);
 
 void text_close(struct text_reader *reader);
 

@@ -90,7 +90,7 @@ static int print_shard(const struct study *study, const char *language, const ch
     if (shard_path(path, study->tokens_folder, language, split, error) != 0 || shard_open(&shard, path, error) != 0)
         return -1;
     const struct shard_header *header = &shard.header;
-    printf("%-8s %-5s %13llu %10llu %13llu %11.2f\n", language, split, (unsigned long long)header->token_count,
+    printf("%-8s %-8s %13llu %10llu %13llu %11.2f\n", language, split, (unsigned long long)header->token_count,
            (unsigned long long)header->document_count, (unsigned long long)header->byte_count,
            (double)header->byte_count / (double)header->token_count);
     shard_close(&shard);
@@ -98,12 +98,14 @@ static int print_shard(const struct study *study, const char *language, const ch
 }
 
 static int print_shards(const struct study *study, struct error *error) {
-    printf("%-8s %-5s %13s %10s %13s %11s\n", "language", "split", "tokens", "documents", "bytes", "bytes/token");
+    printf("%-8s %-8s %13s %10s %13s %11s\n", "language", "split", "tokens", "documents", "bytes", "bytes/token");
     int result = 0;
     for (uint32_t l = 0; l < study->language_count && result == 0; l++) {
         result = print_shard(study, study->languages[l], "train", error);
         if (result == 0)
             result = print_shard(study, study->languages[l], "test", error);
+        if (result == 0 && study->parallel_folder[0])
+            result = print_shard(study, study->languages[l], "parallel", error);
     }
     return result;
 }

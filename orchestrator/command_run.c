@@ -123,7 +123,7 @@ static int find_known_steps(struct session *session, const struct study_data *da
                 loss > 0 && data->losses[loss - 1].run == run && data->losses[loss - 1].step == data->losses[loss].step
                     ? sets + 1
                     : 1;
-            if (sets == spec->test_count)
+            if (sets == run_spec_evaluations(spec))
                 evaluated = data->losses[loss].step;
         }
         const uint64_t next_curve = told + spec->curve_steps, next_evaluation = evaluated + spec->evaluation_steps;

@@ -30,8 +30,8 @@ static double run_flops(const struct study *study, const struct planned_run *run
     const struct study_size *size = &study->sizes[run->size];
     const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
     const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
-    const double predictions =
-        (double)ceil_divide(run->steps, every) * mixture->language_count * (double)study->evaluation_tokens;
+    const double predictions = (double)ceil_divide(run->steps, every) * mixture->language_count *
+                               (study->parallel_folder[0] ? 2 : 1) * (double)study->evaluation_tokens;
     return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
 }
 
@@ -179,6 +179,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
     spec->language_count = mixture->language_count;
     spec->test_count = mixture->language_count;
+    spec->parallel = study->parallel_folder[0] != '\0';
     for (uint32_t i = 0; i < mixture->language_count; i++) {
         spec->weights[i] = run->weights[i];
         memcpy(spec->languages[i], study->languages[mixture->languages[i]], LANGUAGE_CODE_SIZE);

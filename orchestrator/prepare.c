@@ -1,5 +1,6 @@
 #include "orchestrator/prepare.h"
 
+#include "corpus/parallel.h"
 #include "corpus/shard.h"
 #include "corpus/text.h"
 #include "orchestrator/encode_corpus.h"
@@ -108,28 +109,72 @@ static int shard_missing(const struct study *study, const char *language, bool *
     return 0;
 }
 
-/* Checks both shards of a language, writes their lines of identity to out, and notes the training tokens. */
-static int verify_shards(struct study *study, const struct vocabulary *vocabulary, uint32_t l, FILE *out,
-                         struct error *error) {
+/* Checks a shard and writes its line of identity to out. It stays open, also when it is not sound. */
+static int verify_shard(const struct study *study, const struct vocabulary *vocabulary, const char *language,
+                        const char *split, struct shard *shard, FILE *out, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (shard_path(path, study->tokens_folder, language, split, error) != 0 || shard_open(shard, path, error) != 0 ||
+        shard_verify(shard, path, error) != 0)
+        return -1;
+    if (strcmp(shard->header.vocabulary, vocabulary_identity(vocabulary)) != 0)
+        return error_set(error, ERROR_INPUT, "%s: was encoded with another vocabulary; remove it to have it made anew",
+                         path);
+    fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, split, (unsigned long long)shard->header.token_count,
+            (unsigned long long)shard->header.payload_checksum);
+    return 0;
+}
+
+/* The parallel set has the lines of the first language, and the unigram counts of the training shard of now. */
+static int match_parallel(const struct study *study, uint32_t l, const struct shard *train,
+                          const struct shard *parallel, uint64_t *lines, struct error *error) {
+    const size_t counts = train->header.vocabulary_size * sizeof *train->unigram_counts;
+    if (memcmp(train->unigram_counts, parallel->unigram_counts, counts) != 0)
+        return error_set(error, ERROR_INPUT,
+                         "%s/%s.parallel.tokens: was made beside other training tokens; remove it to have it made anew",
+                         study->tokens_folder, study->languages[l]);
+    if (l == 0)
+        *lines = parallel->header.document_count;
+    if (parallel->header.document_count != *lines)
+        return error_set(error, ERROR_INPUT,
+                         "%s: %llu lines of language %s, %llu of %s; the lines of all languages must be the same "
+                         "sentences; remove %s/*.parallel.tokens when that is mended",
+                         study->parallel_folder, (unsigned long long)parallel->header.document_count,
+                         study->languages[l], (unsigned long long)*lines, study->languages[0], study->tokens_folder);
+    return 0;
+}
+
+/* Checks the shards of a language, writes their lines of identity to out, and notes the training tokens. lines: of the
+ * parallel set, those of the first language. */
+static int verify_shards(struct study *study, const struct vocabulary *vocabulary, uint32_t l, uint64_t *lines,
+                         FILE *out, struct error *error) {
     const char *language = study->languages[l];
-    static const char *const splits[] = {"train", "test"};
-    for (int i = 0; i < 2; i++) {
-        char path[FILE_PATH_SIZE];
-        struct shard shard;
-        if (shard_path(path, study->tokens_folder, language, splits[i], error) != 0 ||
-            shard_open(&shard, path, error) != 0)
+    struct shard train = {0}, test = {0}, parallel = {0};
+    int result = verify_shard(study, vocabulary, language, "train", &train, out, error);
+    if (result == 0)
+        result = verify_shard(study, vocabulary, language, "test", &test, out, error);
+    if (result == 0 && study->parallel_folder[0])
+        result = verify_shard(study, vocabulary, language, "parallel", &parallel, out, error);
+    if (result == 0 && study->parallel_folder[0])
+        result = match_parallel(study, l, &train, &parallel, lines, error);
+    study->train_tokens[l] = train.header.token_count;
+    shard_close(&train);
+    shard_close(&test);
+    shard_close(&parallel);
+    return result;
+}
+
+/* Makes the shards of the parallel set that are missing. */
+static int make_parallel(const struct study *study, const struct vocabulary *vocabulary, bool quiet,
+                         struct error *error) {
+    for (uint32_t l = 0; l < study->language_count; l++) {
+        char path[FILE_PATH_SIZE], text[FILE_PATH_SIZE];
+        if (shard_path(path, study->tokens_folder, study->languages[l], "parallel", error) != 0)
             return -1;
-        int result = shard_verify(&shard, path, error);
-        if (result == 0 && strcmp(shard.header.vocabulary, vocabulary_identity(vocabulary)) != 0)
-            result = error_set(error, ERROR_INPUT,
-                               "%s: was encoded with another vocabulary; remove it to have it made anew", path);
-        if (result == 0)
-            fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, splits[i],
-                    (unsigned long long)shard.header.token_count, (unsigned long long)shard.header.payload_checksum);
-        if (i == 0)
-            study->train_tokens[l] = shard.header.token_count;
-        shard_close(&shard);
-        if (result != 0)
+        if (file_exists(path))
+            continue;
+        say(quiet, "corpus: %s: encoding the parallel set\n", study->languages[l]);
+        if (parallel_find(text, study->parallel_folder, study->languages[l], error) != 0 ||
+            parallel_encode(study->tokens_folder, study->languages[l], text, vocabulary, error) != 0)
             return -1;
     }
     return 0;
@@ -163,10 +208,13 @@ int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identi
     FILE *out = open_memstream(identities, &size);
     int result = out ? make_shards(study, vocabulary, comm, quiet, error)
                      : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    if (result == 0 && study->parallel_folder[0])
+        result = make_parallel(study, vocabulary, quiet, error);
     if (result == 0) {
+        uint64_t lines = 0;
         fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));
         for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-            result = verify_shards(study, vocabulary, l, out, error);
+            result = verify_shards(study, vocabulary, l, &lines, out, error);
     }
     if (out && fclose(out) != 0 && result == 0)
         result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");

@@ -53,8 +53,9 @@ struct study {
     uint64_t *train_tokens; /* [language_count] of the shards; 0: not known, there is none yet (prepare_corpus) */
 
     char text_folder[FILE_PATH_SIZE];
-    char tokens_folder[FILE_PATH_SIZE]; /* vocabulary.model and the shards; made from the text where missing */
-    bool synthetic;                     /* text is made by corpus/synthetic.h */
+    char tokens_folder[FILE_PATH_SIZE];   /* vocabulary.model and the shards; made from the text where missing */
+    char parallel_folder[FILE_PATH_SIZE]; /* of the parallel set; "": there is none */
+    bool synthetic;                       /* text is made by corpus/synthetic.h */
     struct synthetic_settings synthetic_settings;
     struct synthetic_language *synthetic_languages; /* [language_count] or NULL */
     struct vocabulary_settings vocabulary;

@@ -42,6 +42,9 @@ const struct study_key study_keys[] = {
      "Folder of `<language>.jsonl` or `.txt`, plain, `.gz` or `.zst`, or of folders `<language>` of such files."},
     {"corpus.tokens", FOLDER(tokens_folder), NULL, NULL, 0, 0, NULL,
      "Folder of the vocabulary and the shards, which are made from the text where they are missing."},
+    {"corpus.parallel", FOLDER(parallel_folder), NULL, "no parallel set", 0, 0, NULL,
+     "Folder of `<language>.txt`, or of Flores' `.devtest` or `.dev`: the same sentences in all languages, one a "
+     "line."},
     {"corpus.test_fraction", STUDY(encode.test_fraction), "0.2", NULL, 0.0001, 0.9, "of the tokens of a language",
      "Held out for tests, as a random sample of documents: at most this share."},
     {"corpus.test_tokens", STUDY(encode.test_tokens_max), "20e6", NULL, 1, 1e12, "tokens a language",
@@ -142,7 +145,8 @@ const struct study_key study_keys[] = {
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
      "What is recorded while a run trains. Intervals are rounded to whole steps, at least one."},
     {"evaluation.every_tokens", STUDY(evaluation_every_tokens), NULL, "1/40 of `training.tokens`", 1, 1e13, "tokens",
-     "Every so many tokens, and at the end, the model meets the test set of each of its languages."},
+     "Every so many tokens, and at the end, the model meets the test set of each of its languages, and their parallel "
+     "set."},
     {"evaluation.tokens", STUDY(evaluation_tokens), "20e3", NULL, 1, 1e12, "tokens",
      "Tokens predicted on a test set, at most all of it."},
     {"evaluation.curve_every_tokens", STUDY(curve_tokens), NULL, "1/100 of `training.tokens`", 1, 1e13, "tokens",

@@ -60,4 +60,37 @@ damaged() { # an error names the file; what was whole is kept as parts, and used
 }
 check "a damaged file is an error that keeps the parts of the others, alone" damaged 1
 check "and over ranks" damaged 3
+# A parallel set: three lines of each language, here the first lines of its text.
+rm -rf data/tiny data/parallel
+cp -r data/files data/tiny
+mkdir data/parallel
+for language in xa xb xc; do
+    sed -n '1,3s/{"text": "\([^".\\]*\).*/\1/p' "data/plain/text/$language.jsonl" >data/parallel/$language.devtest
+done
+sed -e 's/^corpus:/&\n  parallel: ..\/data\/parallel/' -e '/bilingual:/d; s/monolingual:/& {sizes: [w8]}/' sweeps/tiny.yaml >sweeps/parallel.yaml
+evaluated() { # as often as the test sets, on other text, and the test sets as without it
+    sed '/parallel:/d' sweeps/parallel.yaml >sweeps/without.yaml
+    "$sweep" --quiet sweeps/parallel.yaml --archive parallel.h5 && "$sweep" --quiet sweeps/without.yaml --archive without.h5 || return 1
+    "$sweep" export parallel.h5 --table losses >losses && "$sweep" export without.h5 --table losses >without
+    grep -v ',parallel,' losses | diff without - || return 1
+    [ "$(grep -c ',parallel,' losses)" -eq "$(grep -c ',test,' losses)" ] && [ "$(grep -c ',parallel,' losses)" -ge 30 ] &&
+        [ "$(cut -d, -f7 losses | sort -u | wc -l)" -eq "$(wc -l <losses)" ]
+}
+check "the parallel set is evaluated like the test sets, which it does not touch" evaluated
+resumed() { "$sweep" sweeps/parallel.yaml --archive parallel.h5 2>&1 | grep '3 of 3 runs are done'; }
+check "and belongs to the study" resumed
+renewed() { # renewed LANGUAGE LINES TEXT: with these lines, encoded anew, the study is refused
+    rm data/tiny/tokens/$1.parallel.tokens
+    cp data/parallel/$1.devtest kept
+    printf "$2" >data/parallel/$1.devtest
+    refuses "$3" "$sweep" --quiet sweeps/parallel.yaml --archive parallel.h5
+    refused=$?
+    rm -f data/tiny/tokens/$1.parallel.tokens
+    cp kept data/parallel/$1.devtest
+    return $refused
+}
+check "another number of lines is refused" renewed xb 'one\ntwo\n' "2 lines of language xb, 3 of xa"
+check "an empty line is refused" renewed xb 'one\n\nthree\n' "xb.devtest:2: an empty line"
+check "a language without lines is refused" renewed xb '' "has no lines"
+check "other lines are another study" renewed xb 'one\ntwo\nthree\n' "corpus.xb.parallel was"
 echo "1..$number"

@@ -130,6 +130,7 @@ static void specification_says_everything(void **state) {
     assert_string_equal(spec->tokens_folder, study.tokens_folder);
     assert_int_equal(spec->language_count, 3);
     assert_int_equal(spec->test_count, 3);
+    assert_int_equal(run_spec_evaluations(spec), 3);
     static const char *const codes[] = {"en", "es", "ru"};
     static const double weights[] = {0.25, 0.25, 0.5};
     for (int l = 0; l < 3; l++) {
