@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "corpus/shard_writer.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -323,11 +324,19 @@ static FILE *open_temporary(const char *folder, const char *language, struct err
     return file;
 }
 
+/* Removes the parts of a language whose shards are made, and what a process left that was killed. */
 static void remove_parts(const struct encoder *encoder) {
-    char path[FILE_PATH_SIZE];
-    for (uint32_t f = 0; f < encoder->files->count; f++)
-        if (part_path(path, encoder->folder, encoder->language, encoder->files->paths[f], NULL) == 0)
-            unlink(path);
+    const size_t length = strlen(encoder->language);
+    DIR *entries = opendir(encoder->folder);
+    if (!entries)
+        return;
+    for (const struct dirent *entry; (entry = readdir(entries));) {
+        const char *name = entry->d_name, *ending = strrchr(name, '.');
+        if (strncmp(name, encoder->language, length) == 0 && name[length] == '.' &&
+            (strcmp(ending, ".part") == 0 || strcmp(ending, ".tmp") == 0))
+            unlinkat(dirfd(entries), name, 0);
+    }
+    closedir(entries);
 }
 
 int encode_language(const char *folder, const char *language, const struct text_files *files,
