@@ -14,4 +14,12 @@ uint64_t checksum64(const void *bytes, size_t size);
 /* The 128-bit identity of bytes, written into identity. */
 void checksum_identity(const void *bytes, size_t size, char identity[IDENTITY_SIZE]);
 
+/* The same of bytes that come in blocks, because they need not fit into memory together. Begun (NULL: no memory), fed,
+ * and ended in one of two ways, which free it. */
+struct checksum;
+struct checksum *checksum_begin(void);
+void checksum_add(struct checksum *checksum, const void *bytes, size_t size);
+uint64_t checksum_end(struct checksum *checksum);
+void checksum_end_identity(struct checksum *checksum, char identity[IDENTITY_SIZE]);
+
 #endif

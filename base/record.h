@@ -26,7 +26,7 @@ struct loss_point {
     uint64_t tokens;                   /* tokens seen, of all languages */
     uint64_t tokens_target;            /* tokens seen of the language that is tested */
     char language[LANGUAGE_CODE_SIZE]; /* of the test set */
-    char set[LANGUAGE_CODE_SIZE];      /* which test set: "test" */
+    char set[LANGUAGE_CODE_SIZE];      /* which test set: "test" or "parallel" */
     double cross_entropy;              /* nats per token */
     double unigram_normalised;         /* vocabulary-insensitive loss, nats per token, Tao et al. 2024 */
     double bits_per_byte;              /* bits per byte of the text */

@@ -4,49 +4,45 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "corpus/shard_writer.h"
-#include "corpus/text.h"
 
-#include <fcntl.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Two passes, because which documents are held out is known only when the tokens of all are counted:
- *
- *   text -> drop duplicates -> encode -> temporary file of tokens, and a struct document each
- *   choose the held-out documents -> copy the temporary file, document by document, into the two shards
- *
- * Memory grows with the number of documents, by at most 150 bytes each, not with their length. */
-
-struct document {
-    uint64_t order; /* in the draw for the test set: random bits of (seed, text) */
+/* The draw for the test set: a document's place in it, random bits of (seed, text), and its tokens; 0: a duplicate. */
+struct draw {
+    uint64_t order;
     uint64_t tokens;
-    uint64_t bytes;
-    bool held_out;
+};
+
+/* Documents are drawn by ascending order until the next does not fit into the budget: those below the limit. A
+ * document longer than the whole budget is not held out. */
+struct held_out {
+    uint64_t budget; /* tokens */
+    uint64_t limit;
 };
 
 /* A set of 64-bit hashes, open addressing; 0 marks a free place. Among 10^8 different documents a pair of equal hashes,
  * and so one document lost, has a chance of 3 in 10 000. */
 struct hash_set {
     uint64_t *places;
-    size_t room, used; /* room is a power of two, at least twice used */
+    size_t room, used; /* room is a power of two, of which at most three quarters are used */
 };
 
 struct encoder {
+    const char *folder, *language;
+    const struct text_files *files;
     const struct vocabulary *vocabulary;
     const struct encode_settings *settings;
     struct encode_result *result;
-    struct hash_set seen;
-    struct document *documents;
-    size_t document_count, document_room;
-    FILE *tokens; /* the temporary file; it has no name */
-    uint16_t *buffer;
-    size_t buffer_room;
+    char text[IDENTITY_SIZE]; /* of its file, or of the identities of its files */
+    FILE *draws; /* struct draw of every document of the parts, duplicates too: on disk, for they may be many */
+    uint64_t documents, tokens; /* without duplicates */
+    struct held_out held_out;
 };
 
 static void hash_set_place(struct hash_set *set, uint64_t hash) {
@@ -60,7 +56,7 @@ static void hash_set_place(struct hash_set *set, uint64_t hash) {
 /* Returns 1 when hash is new, 0 when it was there, -1 without memory. */
 static int hash_set_add(struct hash_set *set, uint64_t hash) {
     hash += hash == 0;
-    if (2 * (set->used + 1) > set->room) {
+    if (4 * (set->used + 1) > 3 * set->room) {
         struct hash_set larger = {.room = set->room ? 2 * set->room : 1024};
         larger.places = calloc(larger.room, sizeof *larger.places);
         if (!larger.places)
@@ -78,151 +74,210 @@ static int hash_set_add(struct hash_set *set, uint64_t hash) {
     return 1;
 }
 
-/* The identity of a file that need not fit into memory. */
-static int text_identity(const char *path, char identity[IDENTITY_SIZE], struct error *error) {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (file < 0 || fstat(file, &status) != 0) {
-        error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
-        if (file >= 0)
-            close(file);
-        return -1;
-    }
-    const size_t size = (size_t)status.st_size;
-    void *mapping = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
-    close(file);
-    if (mapping == MAP_FAILED)
-        return error_set_errno(error, ERROR_INPUT, "%s: cannot be mapped", path);
-    checksum_identity(mapping, size, identity);
-    if (mapping)
-        munmap(mapping, size);
-    return 0;
+int encode_file(const char *folder, const char *language, const char *text_path, const struct vocabulary *vocabulary,
+                struct part_header *header, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    return part_path(path, folder, language, text_path, error) == 0
+               ? part_make(path, text_path, vocabulary, header, error)
+               : -1;
 }
 
-static int add_document(struct encoder *encoder, struct document document, struct error *error) {
-    if (encoder->document_count == encoder->document_room) {
-        const size_t room = encoder->document_room ? 2 * encoder->document_room : 1024;
-        struct document *larger = realloc(encoder->documents, room * sizeof *larger);
-        if (!larger)
-            return error_set(error, ERROR_FAILED, "no memory for %zu documents", room);
-        encoder->documents = larger;
-        encoder->document_room = room;
+/* Makes the parts that are missing. */
+static int make_parts(struct encoder *encoder, struct error *error) {
+    struct checksum *all = checksum_begin();
+    if (!all)
+        return error_set(error, ERROR_FAILED, "%s: no memory to encode it", encoder->language);
+    int result = 0;
+    for (uint32_t f = 0; f < encoder->files->count && result == 0; f++) {
+        struct part_header header = {0};
+        result = encode_file(encoder->folder, encoder->language, encoder->files->paths[f], encoder->vocabulary, &header,
+                             error);
+        memcpy(encoder->text, header.text, IDENTITY_SIZE);
+        checksum_add(all, header.text, IDENTITY_SIZE);
     }
-    encoder->documents[encoder->document_count++] = document;
-    return 0;
+    char together[IDENTITY_SIZE];
+    checksum_end_identity(all, together);
+    if (encoder->files->count > 1)
+        memcpy(encoder->text, together, IDENTITY_SIZE);
+    return result;
 }
 
-static int encode_document(struct encoder *encoder, const char *text, size_t size, struct error *error) {
-    const uint64_t hash = checksum64(text, size);
-    const int is_new = hash_set_add(&encoder->seen, hash);
-    if (is_new < 0)
-        return error_set(error, ERROR_FAILED, "no memory to find duplicates among %zu documents", encoder->seen.used);
-    if (!is_new) {
-        encoder->result->duplicates++;
-        return 0;
-    }
-    size_t count;
-    if (vocabulary_encode(encoder->vocabulary, text, size, &encoder->buffer, &encoder->buffer_room, &count, error) != 0)
+static int open_part(const struct encoder *encoder, uint32_t file, struct part_reader *part, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (part_path(path, encoder->folder, encoder->language, encoder->files->paths[file], error) != 0)
         return -1;
-    const uint16_t end = vocabulary_end(encoder->vocabulary);
-    if (fwrite(encoder->buffer, sizeof *encoder->buffer, count, encoder->tokens) != count ||
-        fwrite(&end, sizeof end, 1, encoder->tokens) != 1)
-        return error_set_errno(error, ERROR_FAILED, "the temporary file of tokens cannot be written");
-    const uint64_t order = random_u64(encoder->settings->seed, 0, hash);
-    return add_document(encoder, (struct document){.order = order, .tokens = count + 1, .bytes = size}, error);
+    return part_open(part, path, error);
 }
 
-static int encode_text(struct encoder *encoder, const char *path, struct error *error) {
-    struct text_reader *reader;
-    if (text_open(&reader, path, error) != 0)
-        return -1;
-    const char *text;
-    size_t size;
-    int status;
-    while ((status = text_next(reader, &text, &size, error)) == 1)
-        if (encode_document(encoder, text, size, error) != 0) {
-            status = -1;
-            break;
+/* ---- draws ---- */
+
+static int draw_part(struct encoder *encoder, struct part_reader *part, struct hash_set *seen, struct error *error) {
+    for (uint64_t i = 0; i < part->header.document_count; i++) {
+        struct part_document document;
+        if (part_next(part, &document, error) != 0)
+            return -1;
+        const int is_new = hash_set_add(seen, document.hash);
+        if (is_new < 0)
+            return error_set(error, ERROR_FAILED, "no memory to find duplicates among %zu documents", seen->used);
+        struct draw draw = {.order = random_u64(encoder->settings->seed, 0, document.hash)};
+        if (is_new) {
+            draw.tokens = document.tokens;
+            encoder->documents++;
+            encoder->tokens += document.tokens;
+        } else {
+            encoder->result->duplicates++;
         }
-    encoder->result->broken_lines = text_broken_lines(reader, &encoder->result->first_broken_line);
-    text_close(reader);
-    return status;
+        if (fwrite(&draw, sizeof draw, 1, encoder->draws) != 1)
+            return error_set_errno(error, ERROR_FAILED, "%s: its temporary file cannot be written", encoder->language);
+    }
+    encoder->result->broken_lines += part->header.broken_lines;
+    return 0;
 }
 
-/* A document's place in the draw for the test set. */
-struct draw {
-    uint64_t order;
-    size_t document;
-};
+static int draw_all(struct encoder *encoder, struct error *error) {
+    struct hash_set seen = {0};
+    int result = 0;
+    for (uint32_t f = 0; f < encoder->files->count && result == 0; f++) {
+        struct part_reader part;
+        result = open_part(encoder, f, &part, error);
+        if (result == 0)
+            result = draw_part(encoder, &part, &seen, error);
+        part_close(&part);
+    }
+    free(seen.places);
+    if (result == 0 && encoder->documents == 0)
+        return error_set(error, ERROR_INPUT, "%s: no documents; %" PRIu64 " lines could not be read",
+                         encoder->files->paths[0], encoder->result->broken_lines);
+    return result;
+}
+
+/* Reads the draws from the first. */
+static int rewind_draws(const struct encoder *encoder, struct error *error) {
+    if (fflush(encoder->draws) != 0 || fseek(encoder->draws, 0, SEEK_SET) != 0)
+        return error_set_errno(error, ERROR_FAILED, "%s: its temporary file cannot be written", encoder->language);
+    return 0;
+}
+
+/* The next draw of a document that may be held out. */
+static bool next_candidate(const struct encoder *encoder, struct draw *draw) {
+    while (fread(draw, sizeof *draw, 1, encoder->draws) == 1)
+        if (draw->tokens > 0 && draw->tokens <= encoder->held_out.budget)
+            return true;
+    return false;
+}
+
+/* ---- what is held out ---- */
 
 static int compare_draws(const void *left, const void *right) {
     const struct draw *a = left, *b = right;
     return (a->order > b->order) - (a->order < b->order);
 }
 
-/* Marks the held-out documents: by ascending order until the next does not fit into the budget. A document that is
- * longer than the whole budget is not held out. */
-static int hold_out(struct encoder *encoder, const char *path, struct error *error) {
-    const size_t count = encoder->document_count;
-    if (count == 0)
-        return error_set(error, ERROR_INPUT, "%s: no documents; %" PRIu64 " lines could not be read", path,
-                         encoder->result->broken_lines);
-    struct draw *draws = malloc(count * sizeof *draws);
-    if (!draws)
-        return error_set(error, ERROR_FAILED, "%s: no memory for %zu documents", path, count);
-    uint64_t tokens = 0;
-    for (size_t i = 0; i < count; i++) {
-        draws[i] = (struct draw){.order = encoder->documents[i].order, .document = i};
-        tokens += encoder->documents[i].tokens;
-    }
-    qsort(draws, count, sizeof *draws, compare_draws);
-    const uint64_t fraction = (uint64_t)(encoder->settings->test_fraction * (double)tokens);
-    const uint64_t limit = encoder->settings->test_tokens_max;
-    const uint64_t budget = fraction < limit ? fraction : limit;
-    uint64_t held_out = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct document *document = &encoder->documents[draws[i].document];
-        if (document->tokens > budget)
+/* Orders are cut into buckets by their highest bits, and only the bucket with the limit in it is sorted. */
+enum { BUCKET_BITS = 16, BUCKETS = 1 << BUCKET_BITS };
+
+static size_t bucket_of(uint64_t order) {
+    return (size_t)(order >> (64 - BUCKET_BITS));
+}
+
+/* The bucket in which the budget is used up, or BUCKETS; *used: tokens of those before it. */
+static int find_bucket(const struct encoder *encoder, size_t *bucket, uint64_t *used, struct error *error) {
+    uint64_t *tokens = calloc(BUCKETS, sizeof *tokens);
+    if (!tokens)
+        return error_set(error, ERROR_FAILED, "%s: no memory to choose a test set", encoder->language);
+    int result = rewind_draws(encoder, error);
+    for (struct draw draw; result == 0 && next_candidate(encoder, &draw);)
+        tokens[bucket_of(draw.order)] += draw.tokens;
+    *used = 0;
+    for (*bucket = 0; *bucket < BUCKETS && tokens[*bucket] <= encoder->held_out.budget - *used; ++*bucket)
+        *used += tokens[*bucket];
+    free(tokens);
+    return result;
+}
+
+static int find_limit(struct encoder *encoder, struct error *error) {
+    size_t bucket, count = 0, room = 0;
+    uint64_t used;
+    struct draw *draws = NULL;
+    if (find_bucket(encoder, &bucket, &used, error) != 0 || rewind_draws(encoder, error) != 0)
+        return -1;
+    for (struct draw draw; next_candidate(encoder, &draw);) {
+        if (bucket_of(draw.order) != bucket)
             continue;
-        if (document->tokens > budget - held_out)
+        if (count == room) {
+            room = room ? 2 * room : 64;
+            struct draw *larger = realloc(draws, room * sizeof *larger);
+            if (!larger) {
+                free(draws);
+                return error_set(error, ERROR_FAILED, "%s: no memory to choose a test set", encoder->language);
+            }
+            draws = larger;
+        }
+        draws[count++] = draw;
+    }
+    if (count > 0)
+        qsort(draws, count, sizeof *draws, compare_draws);
+    encoder->held_out.limit = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (draws[i].tokens > encoder->held_out.budget - used) {
+            encoder->held_out.limit = draws[i].order;
             break;
-        held_out += document->tokens;
-        document->held_out = true;
+        }
+        used += draws[i].tokens;
     }
     free(draws);
-    if (held_out == 0) /* the other way round cannot be: the budget is less than all tokens */
+    if (used == 0) /* the other way round cannot be: the budget is less than all tokens */
         return error_set(error, ERROR_INPUT,
-                         "%s: %zu documents of %" PRIu64 " tokens, none of which fits into a test set of %" PRIu64
+                         "%s: %" PRIu64 " documents of %" PRIu64
+                         " tokens, none of which fits into a test set of %" PRIu64
                          "; more text or shorter documents are needed",
-                         path, count, tokens, budget);
+                         encoder->files->paths[0], encoder->documents, encoder->tokens, encoder->held_out.budget);
     return 0;
 }
 
-/* Copies the temporary file into the shards, each document into its own. */
-static int split_tokens(struct encoder *encoder, struct shard_writer *train, struct shard_writer *test,
-                        struct error *error) {
-    if (fflush(encoder->tokens) != 0 || fseek(encoder->tokens, 0, SEEK_SET) != 0)
-        return error_set_errno(error, ERROR_FAILED, "the temporary file of tokens cannot be written");
-    for (size_t i = 0; i < encoder->document_count; i++) {
-        const struct document *document = &encoder->documents[i];
-        if (document->tokens > encoder->buffer_room) {
-            uint16_t *larger = realloc(encoder->buffer, document->tokens * sizeof *larger);
-            if (!larger)
-                return error_set(error, ERROR_FAILED, "no memory for %" PRIu64 " tokens", document->tokens);
-            encoder->buffer = larger;
-            encoder->buffer_room = document->tokens;
-        }
-        if (fread(encoder->buffer, sizeof *encoder->buffer, document->tokens, encoder->tokens) != document->tokens)
-            return error_set_errno(error, ERROR_FAILED, "the temporary file of tokens cannot be read");
-        if (shard_writer_add(document->held_out ? test : train, encoder->buffer, document->tokens, document->bytes,
-                             error) != 0)
+static int hold_out(struct encoder *encoder, struct error *error) {
+    const uint64_t fraction = (uint64_t)(encoder->settings->test_fraction * (double)encoder->tokens);
+    const uint64_t limit = encoder->settings->test_tokens_max;
+    encoder->held_out.budget = fraction < limit ? fraction : limit;
+    return find_limit(encoder, error);
+}
+
+/* ---- shards ---- */
+
+static int split_part(const struct encoder *encoder, struct part_reader *part, struct shard_writer *train,
+                      struct shard_writer *test, struct error *error) {
+    for (uint64_t i = 0; i < part->header.document_count; i++) {
+        struct part_document document;
+        struct draw draw;
+        if (part_next(part, &document, error) != 0)
+            return -1;
+        if (fread(&draw, sizeof draw, 1, encoder->draws) != 1)
+            return error_set_errno(error, ERROR_FAILED, "%s: its temporary file cannot be read", encoder->language);
+        if (draw.tokens == 0)
+            continue;
+        const bool held_out = draw.order < encoder->held_out.limit && draw.tokens <= encoder->held_out.budget;
+        if (shard_writer_add(held_out ? test : train, part->tokens, document.tokens, document.bytes, error) != 0)
             return -1;
     }
     return 0;
 }
 
-static int write_shards(struct encoder *encoder, const char *folder, const char *language, const char *text,
+/* Copies the parts into the shards, each document into its own. */
+static int split_tokens(const struct encoder *encoder, struct shard_writer *train, struct shard_writer *test,
                         struct error *error) {
+    int result = rewind_draws(encoder, error);
+    for (uint32_t f = 0; f < encoder->files->count && result == 0; f++) {
+        struct part_reader part = {0};
+        result = open_part(encoder, f, &part, error);
+        if (result == 0)
+            result = split_part(encoder, &part, train, test, error);
+        part_close(&part);
+    }
+    return result;
+}
+
+static int write_shards(const struct encoder *encoder, struct error *error) {
+    const char *folder = encoder->folder, *language = encoder->language;
     const uint32_t size = vocabulary_size(encoder->vocabulary);
     const char *identity = vocabulary_identity(encoder->vocabulary);
     uint8_t *piece_bytes = malloc(size);
@@ -235,8 +290,8 @@ static int write_shards(struct encoder *encoder, const char *folder, const char 
     }
     for (uint32_t piece = 0; piece < size; piece++)
         piece_bytes[piece] = (uint8_t)vocabulary_piece_bytes(encoder->vocabulary, (uint16_t)piece);
-    if (shard_writer_open(&train, folder, language, "train", identity, text, piece_bytes, size, error) != 0 ||
-        shard_writer_open(&test, folder, language, "test", identity, text, piece_bytes, size, error) != 0 ||
+    if (shard_writer_open(&train, folder, language, "train", identity, encoder->text, piece_bytes, size, error) != 0 ||
+        shard_writer_open(&test, folder, language, "test", identity, encoder->text, piece_bytes, size, error) != 0 ||
         split_tokens(encoder, &train, &test, error) != 0)
         goto done;
     encoder->result->train_tokens = train.header.token_count;
@@ -257,8 +312,9 @@ done:
 
 /* A temporary file without a name in the folder of the shards, where the room is. */
 static FILE *open_temporary(const char *folder, const char *language, struct error *error) {
-    char path[FILE_PATH_SIZE], temporary[FILE_TEMPORARY_SIZE];
-    if (shard_path(path, folder, language, "all", error) != 0)
+    char name[LANGUAGE_CODE_SIZE + 32], path[FILE_PATH_SIZE], temporary[FILE_TEMPORARY_SIZE];
+    snprintf(name, sizeof name, "%.15s.draws", language);
+    if (file_join(path, folder, name, error) != 0)
         return NULL;
     FILE *file = file_begin(path, temporary, error);
     if (file)
@@ -266,29 +322,46 @@ static FILE *open_temporary(const char *folder, const char *language, struct err
     return file;
 }
 
-int encode_language(const char *folder, const char *language, const char *text_path,
+/* Removes the parts of a language whose shards are made, and what a process left that was killed. */
+static void remove_parts(const struct encoder *encoder) {
+    const size_t length = strlen(encoder->language);
+    DIR *entries = opendir(encoder->folder);
+    if (!entries)
+        return;
+    for (const struct dirent *entry; (entry = readdir(entries));) {
+        const char *name = entry->d_name, *ending = strrchr(name, '.');
+        if (strncmp(name, encoder->language, length) == 0 && name[length] == '.' &&
+            (strcmp(ending, ".part") == 0 || strcmp(ending, ".tmp") == 0))
+            unlinkat(dirfd(entries), name, 0);
+    }
+    closedir(entries);
+}
+
+int encode_language(const char *folder, const char *language, const struct text_files *files,
                     const struct vocabulary *vocabulary, const struct encode_settings *settings,
                     struct encode_result *result, struct error *error) {
     *result = (struct encode_result){0};
     if (!(settings->test_fraction > 0 && settings->test_fraction < 1))
         return error_set(error, ERROR_INPUT, "%s: a test fraction of %g; it must be between 0 and 1", language,
                          settings->test_fraction);
-    char identity[IDENTITY_SIZE];
-    if (text_identity(text_path, identity, error) != 0)
+    struct encoder encoder = {.folder = folder,
+                              .language = language,
+                              .files = files,
+                              .vocabulary = vocabulary,
+                              .settings = settings,
+                              .result = result};
+    if (make_parts(&encoder, error) != 0)
         return -1;
-    struct encoder encoder = {.vocabulary = vocabulary, .settings = settings, .result = result};
-    encoder.tokens = open_temporary(folder, language, error);
-    int status = encoder.tokens ? 0 : -1;
+    encoder.draws = open_temporary(folder, language, error);
+    if (!encoder.draws)
+        return -1;
+    int status = draw_all(&encoder, error);
     if (status == 0)
-        status = encode_text(&encoder, text_path, error);
+        status = hold_out(&encoder, error);
     if (status == 0)
-        status = hold_out(&encoder, text_path, error);
+        status = write_shards(&encoder, error);
+    fclose(encoder.draws);
     if (status == 0)
-        status = write_shards(&encoder, folder, language, identity, error);
-    if (encoder.tokens)
-        fclose(encoder.tokens);
-    free(encoder.seen.places);
-    free(encoder.documents);
-    free(encoder.buffer);
+        remove_parts(&encoder);
     return status;
 }

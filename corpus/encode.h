@@ -1,8 +1,17 @@
-/* From the text of a language to its two shards: training and held-out test documents. */
+/* From the text of a language to its two shards: training and held-out test documents.
+ *
+ *   each text file -> encode -> a part (corpus/part.h), kept until the shards are made
+ *   all parts of a language -> drop duplicates -> choose what is held out -> the two shards
+ *
+ * Two steps, because which documents are held out is known only when the tokens of all are counted. Memory: the
+ * vocabulary, the longest document and, in the second step, at most 32 bytes a document to find duplicates. On disk the
+ * parts take as much as the shards. */
 #ifndef SWEEP_CORPUS_ENCODE_H
 #define SWEEP_CORPUS_ENCODE_H
 
 #include "base/error.h"
+#include "corpus/part.h"
+#include "corpus/text.h"
 #include "corpus/vocabulary.h"
 
 #include <stdint.h>
@@ -19,15 +28,19 @@ struct encode_settings {
 struct encode_result {
     uint64_t train_tokens, test_tokens;
     uint64_t train_documents, test_documents;
-    uint64_t duplicates;   /* documents dropped because the same text came before */
-    uint64_t broken_lines; /* lines of the text file that could not be read, first of them below; 0: none */
-    uint64_t first_broken_line;
+    uint64_t duplicates; /* documents dropped because the same text came before */
+    uint64_t broken_lines;
 };
 
-/* Encodes text_path and writes <folder>/<language>.train.tokens and .test.tokens. Which documents are held out depends
- * on their text and the seed alone, never on their order; a document is in one split only, and of equal documents the
- * first is kept. Fails when either split would be empty. Calls for different languages may run at the same time. */
-int encode_language(const char *folder, const char *language, const char *text_path,
+/* Encodes one text file of a language into its part in folder, unless that is there. header: what it holds. */
+int encode_file(const char *folder, const char *language, const char *text_path, const struct vocabulary *vocabulary,
+                struct part_header *header, struct error *error);
+
+/* Encodes the files that have no part yet, writes <folder>/<language>.train.tokens and .test.tokens, and removes the
+ * parts. Which documents are held out depends on their text and the seed alone, never on their order; a document is in
+ * one split only, and of equal documents the first is kept. Fails when either split would be empty. Calls for different
+ * languages may run at the same time. */
+int encode_language(const char *folder, const char *language, const struct text_files *files,
                     const struct vocabulary *vocabulary, const struct encode_settings *settings,
                     struct encode_result *result, struct error *error);
 

@@ -121,14 +121,24 @@ void shard_forget(const struct shard *shard) {
 }
 
 int shard_verify(const struct shard *shard, const char *path, struct error *error) {
+    enum { BLOCK = 4 << 20 }; /* so much of it is in memory */
     const char *payload = (const char *)shard->mapping + SHARD_HEADER_SIZE;
-    if (checksum64(payload, shard->mapping_size - SHARD_HEADER_SIZE) != shard->header.payload_checksum)
+    const size_t size = shard->mapping_size - SHARD_HEADER_SIZE;
+    struct checksum *checksum = checksum_begin();
+    if (!checksum)
+        return error_set(error, ERROR_FAILED, "%s: no memory to verify it", path);
+    for (size_t begin = 0; begin < size; begin += BLOCK, shard_forget(shard))
+        checksum_add(checksum, payload + begin, size - begin < BLOCK ? size - begin : BLOCK);
+    if (checksum_end(checksum) != shard->header.payload_checksum)
         return error_set(error, ERROR_INPUT, "%s: the contents are damaged; encode the text again", path);
-    for (uint64_t i = 0; i < shard->header.token_count; i++)
+    for (uint64_t i = 0; i < shard->header.token_count; i++) {
         if (shard->tokens[i] >= shard->header.vocabulary_size)
             return error_set(error, ERROR_INPUT,
                              "%s: token %" PRIu64 " is piece %u of a vocabulary of %" PRIu32 "; encode the text again",
                              path, i, shard->tokens[i], shard->header.vocabulary_size);
+        if (i % BLOCK == 0)
+            shard_forget(shard);
+    }
     return 0;
 }
 
@@ -180,14 +190,17 @@ int shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t
 }
 
 /* Checksum of the file behind its header block. */
-static int payload_checksum(struct shard_writer *writer, uint64_t *checksum, struct error *error) {
-    const size_t size = tokens_offset(writer->header.vocabulary_size) + writer->header.token_count * sizeof(uint16_t);
-    char *mapping = mmap(NULL, size, PROT_READ, MAP_SHARED, fileno(writer->file), 0);
-    if (mapping == MAP_FAILED)
-        return error_set_errno(error, ERROR_FAILED, "%s: cannot be mapped", writer->temporary);
-    *checksum = checksum64(mapping + SHARD_HEADER_SIZE, size - SHARD_HEADER_SIZE);
-    munmap(mapping, size);
-    return 0;
+static int payload_checksum(struct shard_writer *writer, uint64_t *sum, struct error *error) {
+    char block[1 << 15];
+    struct checksum *checksum = checksum_begin();
+    if (!checksum)
+        return error_set(error, ERROR_FAILED, "%s: no memory to write it", writer->path);
+    bool read = fseek(writer->file, SHARD_HEADER_SIZE, SEEK_SET) == 0;
+    for (size_t got; read && (got = fread(block, 1, sizeof block, writer->file)) > 0;)
+        checksum_add(checksum, block, got);
+    read = read && !ferror(writer->file);
+    *sum = checksum_end(checksum);
+    return read ? 0 : error_set_errno(error, ERROR_FAILED, "%s: cannot be read", writer->temporary);
 }
 
 int shard_writer_publish(struct shard_writer *writer, const uint64_t *unigram_counts, struct error *error) {
@@ -201,15 +214,17 @@ int shard_writer_publish(struct shard_writer *writer, const uint64_t *unigram_co
     bool written = fseek(file, (long)counts_offset(), SEEK_SET) == 0;
     written = written && fwrite(unigram_counts, sizeof *unigram_counts, size, file) == size;
     written = written && fwrite(writer->piece_bytes, 1, size, file) == size && fflush(file) == 0;
-    int result = written ? payload_checksum(writer, &header->payload_checksum, error) : -1;
-    if (result == 0) {
+    if (written && payload_checksum(writer, &header->payload_checksum, error) != 0) {
+        shard_writer_discard(writer);
+        return -1;
+    }
+    if (written) {
         header->header_checksum = header_checksum(header);
         written = fseek(file, 0, SEEK_SET) == 0 && fwrite(header, sizeof *header, 1, file) == 1;
         written = fclose(file) == 0 && written;
         writer->file = NULL;
     }
-    if (!written)
-        result = error_set_errno(error, ERROR_FAILED, "%s: cannot be written", writer->temporary);
+    int result = written ? 0 : error_set_errno(error, ERROR_FAILED, "%s: cannot be written", writer->temporary);
     if (result == 0)
         result = file_publish(writer->temporary, writer->path, error);
     if (result == 0)

@@ -3,7 +3,7 @@
  *   +--------------------------------+ 0
  *   | struct shard_header, checksum  |
  *   +--------------------------------+ 4096
- *   | unigram counts [V] u64         |  of the TRAINING text of the language (in both splits)
+ *   | unigram counts [V] u64         |  of the TRAINING text of the language (in all splits)
  *   | bytes of each piece [V] u8     |  zeros behind it up to a multiple of 8 bytes
  *   | tokens [token_count] u16       |  documents one after the other, each closed by the end piece
  *   +--------------------------------+
@@ -26,7 +26,7 @@ struct shard_header {
     uint32_t version;
     uint32_t vocabulary_size; /* V */
     char language[LANGUAGE_CODE_SIZE];
-    char split[LANGUAGE_CODE_SIZE];     /* "train" or "test" */
+    char split[LANGUAGE_CODE_SIZE];     /* "train", "test" or "parallel" */
     char vocabulary[IDENTITY_SIZE + 7]; /* identity of the vocabulary */
     char text[IDENTITY_SIZE + 7];       /* identity of the text file it was made from */
     uint64_t token_count;               /* > 0 */

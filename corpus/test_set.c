@@ -35,10 +35,10 @@ static int sum_targets(struct test_set *set, const char *path, struct error *err
     return 0;
 }
 
-static int check_shard(const struct test_set *set, const char *path, const char *language, uint32_t vocabulary_size,
-                       struct error *error) {
+static int check_shard(const struct test_set *set, const char *path, const char *language, const char *name,
+                       uint32_t vocabulary_size, struct error *error) {
     const struct shard_header *header = &set->shard.header;
-    if (strcmp(header->language, language) != 0 || strcmp(header->split, "test") != 0)
+    if (strcmp(header->language, language) != 0 || strcmp(header->split, name) != 0)
         return error_set(error, ERROR_INPUT, "%s: holds %s.%s; a shard keeps the name it was made under", path,
                          header->language, header->split);
     if (header->vocabulary_size != vocabulary_size)
@@ -49,17 +49,17 @@ static int check_shard(const struct test_set *set, const char *path, const char 
     return 0;
 }
 
-int test_set_open(struct test_set *set, const char *folder, const char *language, uint32_t vocabulary_size,
-                  uint32_t sequence, uint64_t tokens, struct error *error) {
+int test_set_open(struct test_set *set, const char *folder, const char *language, const char *name,
+                  uint32_t vocabulary_size, uint32_t sequence, uint64_t tokens, struct error *error) {
     *set = (struct test_set){.sequence = sequence};
     char path[FILE_PATH_SIZE];
     if (sequence == 0 || tokens == 0)
         return error_set(error, ERROR_INPUT,
                          "a test set of %" PRIu64 " tokens in windows of %" PRIu32 "; neither may be 0", tokens,
                          sequence);
-    if (shard_path(path, folder, language, "test", error) != 0 || shard_open(&set->shard, path, error) != 0)
+    if (shard_path(path, folder, language, name, error) != 0 || shard_open(&set->shard, path, error) != 0)
         return -1;
-    int result = check_shard(set, path, language, vocabulary_size, error);
+    int result = check_shard(set, path, language, name, vocabulary_size, error);
     if (result == 0) {
         const uint64_t most = set->shard.header.token_count - 1;
         set->predictions = tokens < most ? tokens : most;

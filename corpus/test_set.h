@@ -24,9 +24,9 @@ struct test_losses {
     double bits_per_byte;
 };
 
-/* Opens the test shard of a language in a folder for at most tokens predictions in windows of T. */
-int test_set_open(struct test_set *set, const char *folder, const char *language, uint32_t vocabulary_size,
-                  uint32_t sequence, uint64_t tokens, struct error *error);
+/* Opens a set ("test" or "parallel") of a language in a folder for at most tokens predictions in windows of T. */
+int test_set_open(struct test_set *set, const char *folder, const char *language, const char *name,
+                  uint32_t vocabulary_size, uint32_t sequence, uint64_t tokens, struct error *error);
 void test_set_close(struct test_set *set);
 
 /* Windows first to first + count - 1 -> tokens [count, T + 1]; behind the last prediction the end piece fills up. */

@@ -1,17 +1,18 @@
 #include "corpus/text.h"
 
-#include "base/file.h"
+#include "corpus/source.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { BUFFER_SIZE = 1 << 18 };
 
 struct text_reader {
-    gzFile file; /* zlib reads plain and gzip'd files alike */
+    struct source *source;
     bool json;
     bool begun;              /* the first line, which may carry a byte order mark, is behind us */
     char *buffer;            /* bytes [start, end) are read and not yet given out */
@@ -22,22 +23,24 @@ struct text_reader {
     uint64_t line, broken, first_broken;
 };
 
-static const char *const endings[] = {".jsonl", ".jsonl.gz", ".txt", ".txt.gz"};
-enum { ENDINGS = sizeof endings / sizeof *endings, FIRST_PLAIN_ENDING = 2 };
-
-static bool ends_with(const char *path, const char *ending) {
-    const size_t length = strlen(path), tail = strlen(ending);
-    return length > tail && strcmp(path + length - tail, ending) == 0;
+/* Where the ending of a text file begins in its name; NULL: it is none. */
+static const char *find_ending(const char *name) {
+    static const char *const endings[] = {".jsonl", ".jsonl.gz", ".jsonl.zst", ".txt", ".txt.gz", ".txt.zst"};
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t tail = strlen(endings[i]);
+        if (length > tail && strcmp(name + length - tail, endings[i]) == 0)
+            return name + length - tail;
+    }
+    return NULL;
 }
 
 int text_open(struct text_reader **reader, const char *path, struct error *error) {
     *reader = NULL;
-    int ending = 0;
-    while (ending < ENDINGS && !ends_with(path, endings[ending]))
-        ending++;
-    if (ending == ENDINGS)
-        return error_set(error, ERROR_INPUT, "%s: not a text file by its name; use .jsonl, .jsonl.gz, .txt or .txt.gz",
-                         path);
+    const char *ending = find_ending(path);
+    if (!ending)
+        return error_set(error, ERROR_INPUT,
+                         "%s: not a text file by its name; use .jsonl or .txt, and .gz or .zst behind it", path);
     struct text_reader *made = calloc(1, sizeof *made);
     char *buffer = malloc(BUFFER_SIZE);
     if (!made || !buffer) {
@@ -45,16 +48,13 @@ int text_open(struct text_reader **reader, const char *path, struct error *error
         free(buffer);
         return error_set(error, ERROR_FAILED, "%s: no memory to read it", path);
     }
-    made->json = ending < FIRST_PLAIN_ENDING;
+    made->json = strncmp(ending, ".jsonl", 6) == 0;
     made->buffer = buffer;
     made->room = BUFFER_SIZE;
-    made->file = gzopen(path, "rbe");
-    if (!made->file) {
-        error_set_errno(error, ERROR_INPUT, "%s: cannot be read", path);
+    if (source_open(&made->source, path, error) != 0) {
         text_close(made);
         return -1;
     }
-    gzbuffer(made->file, BUFFER_SIZE);
     *reader = made;
     return 0;
 }
@@ -62,8 +62,7 @@ int text_open(struct text_reader **reader, const char *path, struct error *error
 void text_close(struct text_reader *reader) {
     if (!reader)
         return;
-    if (reader->file)
-        gzclose(reader->file);
+    source_close(reader->source);
     json_decref(reader->document);
     free(reader->buffer);
     free(reader->text);
@@ -83,15 +82,10 @@ static int read_more(struct text_reader *reader, struct error *error) {
         reader->buffer = larger;
         reader->room = room;
     }
-    const size_t free_room = reader->room - reader->end;
-    const int got =
-        gzread(reader->file, reader->buffer + reader->end, free_room < 1 << 30 ? (unsigned)free_room : 1 << 30);
-    /* A stream that is cut off still gives its last bytes: only gzerror knows. Its message begins with the path. */
-    int code;
-    const char *reason = gzerror(reader->file, &code);
-    if (code != Z_OK && code != Z_STREAM_END)
-        return error_set(error, ERROR_INPUT, "%s; the file is damaged or cut off, make it again", reason);
-    reader->end += (size_t)got;
+    size_t got;
+    if (source_read(reader->source, reader->buffer + reader->end, reader->room - reader->end, &got, error) != 0)
+        return -1;
+    reader->end += got;
     return got > 0;
 }
 
@@ -160,8 +154,7 @@ static int next_json(struct text_reader *reader, const char **text, size_t *size
     return status;
 }
 
-/* UTF-8 as the JSON reader takes it, and no zero byte. */
-static bool is_text(const char *line, size_t size) {
+bool text_is_sound(const char *line, size_t size) {
     json_t *string = json_stringn(line, size);
     json_decref(string);
     return string != NULL && memchr(line, '\0', size) == NULL;
@@ -193,7 +186,7 @@ static int next_plain(struct text_reader *reader, const char **text, size_t *siz
         if (is_blank(line, line_size)) {
             if (reader->text_size > 0)
                 break;
-        } else if (!is_text(line, line_size)) {
+        } else if (!text_is_sound(line, line_size)) {
             count_broken_line(reader);
         } else if (append_line(reader, line, line_size, error) != 0) {
             return -1;
@@ -213,17 +206,84 @@ uint64_t text_broken_lines(const struct text_reader *reader, uint64_t *first) {
     return reader->broken;
 }
 
-int text_find(char *path, const char *folder, const char *language, struct error *error) {
-    for (int ending = 0; ending < ENDINGS; ending++) {
-        char name[FILE_PATH_SIZE];
-        if (snprintf(name, sizeof name, "%s%s", language, endings[ending]) >= (int)sizeof name)
-            return error_set(error, ERROR_INPUT, "%s: not a language code", language);
-        if (file_join(path, folder, name, error) != 0)
-            return -1;
-        if (file_exists(path))
-            return 0;
+/* ---- the files of a language ---- */
+
+static int compare_paths(const void *left, const void *right) {
+    return strcmp(left, right);
+}
+
+/* Whether a file in the folder of all languages is of this one: <language>.<ending> or <language>-<digits>.<ending>.
+ */
+static bool is_of_language(const char *name, const char *language) {
+    const size_t length = strlen(language);
+    if (strncmp(name, language, length) != 0)
+        return false;
+    const char *rest = name + length;
+    if (*rest == '-') {
+        const size_t digits = strspn(rest + 1, "0123456789");
+        rest += digits >= 4 ? 1 + digits : 0; /* fewer are part of a code, as in es-419 */
     }
-    return error_set(error, ERROR_INPUT,
-                     "%s: no text of language %s; one of %s.jsonl, .jsonl.gz, .txt, .txt.gz is needed", folder,
-                     language, language);
+    return rest == find_ending(name);
+}
+
+/* Adds the text files of a folder; language NULL: all of them. A folder that is not there holds none. */
+static int list_folder(struct text_files *files, const char *folder, const char *language, struct error *error) {
+    DIR *entries = opendir(folder);
+    if (!entries && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (!entries)
+        return error_set_errno(error, ERROR_INPUT, "%s: cannot be read", folder);
+    int result = 0;
+    for (const struct dirent *entry; result == 0 && (entry = readdir(entries));) {
+        if (entry->d_name[0] == '.' || !find_ending(entry->d_name) ||
+            (language && !is_of_language(entry->d_name, language)))
+            continue;
+        void *larger = realloc(files->paths, (files->count + 1) * sizeof *files->paths);
+        if (!larger) {
+            result = error_set(error, ERROR_FAILED, "%s: no memory for %u files", folder, files->count);
+            break;
+        }
+        files->paths = larger;
+        result = file_join(files->paths[files->count++], folder, entry->d_name, error);
+    }
+    closedir(entries);
+    if (files->count > 0)
+        qsort(files->paths, files->count, sizeof *files->paths, compare_paths);
+    return result;
+}
+
+static int check_twins(const struct text_files *files, struct error *error) {
+    for (uint32_t i = 1; i < files->count; i++) {
+        const char *before = files->paths[i - 1], *path = files->paths[i];
+        const size_t stem = (size_t)(find_ending(path) - path);
+        if (stem == (size_t)(find_ending(before) - before) && strncmp(before, path, stem) == 0)
+            return error_set(error, ERROR_INPUT, "%s and %s: the same text twice by their names; keep one", before,
+                             path);
+    }
+    return 0;
+}
+
+int text_find(struct text_files *files, const char *folder, const char *language, struct error *error) {
+    char below[FILE_PATH_SIZE];
+    *files = (struct text_files){0};
+    int result = file_join(below, folder, language, error);
+    if (result == 0)
+        result = list_folder(files, folder, language, error);
+    if (result == 0 && files->count == 0)
+        result = list_folder(files, below, NULL, error);
+    if (result == 0)
+        result = check_twins(files, error);
+    if (result == 0 && files->count == 0)
+        result = error_set(error, ERROR_INPUT,
+                           "%s: no text of language %s; %s.jsonl or %s.txt, .gz or .zst behind it, or a folder %s "
+                           "of such files is needed",
+                           folder, language, language, language, language);
+    if (result != 0)
+        text_files_free(files);
+    return result;
+}
+
+void text_files_free(struct text_files *files) {
+    free(files->paths);
+    *files = (struct text_files){0};
 }

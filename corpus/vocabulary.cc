@@ -80,12 +80,10 @@ struct text_closer {
 };
 using text_handle = std::unique_ptr<struct text_reader, text_closer>;
 
-// Calls visit(text, size) for every document of a language.
-template <typename Visit>
-int for_each_document(const char *folder, const char *language, struct error *error, Visit visit) {
-    char path[FILE_PATH_SIZE];
+// Calls visit(text, size) for every document of a file.
+template <typename Visit> int for_each_document(const char *path, struct error *error, Visit visit) {
     struct text_reader *opened = nullptr;
-    if (text_find(path, folder, language, error) != 0 || text_open(&opened, path, error) != 0)
+    if (text_open(&opened, path, error) != 0)
         return -1;
     const text_handle reader(opened);
     const char *text;
@@ -94,6 +92,19 @@ int for_each_document(const char *folder, const char *language, struct error *er
     while ((status = text_next(reader.get(), &text, &size, error)) == 1)
         visit(text, size);
     return status;
+}
+
+// Calls visit(text, size) for every document of a language.
+template <typename Visit>
+int for_each_document(const char *folder, const char *language, struct error *error, Visit visit) {
+    struct text_files files;
+    if (text_find(&files, folder, language, error) != 0)
+        return -1;
+    int result = 0;
+    for (uint32_t f = 0; f < files.count && result == 0; f++)
+        result = for_each_document(files.paths[f], error, visit);
+    text_files_free(&files);
+    return result;
 }
 
 // What the trainer reads, in the order of languages and of their files.

@@ -12,9 +12,6 @@
 #include <unistd.h>
 
 struct bench {
-    const struct command *command;
-    int count;
-    char **words;
     bool json;
     uint64_t runs, points; /* of a run */
     const char *folder;
@@ -58,7 +55,7 @@ static int idle_study_make(struct idle_study *idle, uint64_t runs, uint64_t poin
         return error_set(error, ERROR_FAILED, "no memory for %llu runs", (unsigned long long)runs);
     for (uint64_t run = 0; run < runs; run++)
         idle->group.mixtures[run] =
-            (struct study_mixture){.name = "xx", .language_count = 1, .languages = &idle->zero, .weights = &idle->one};
+            (struct study_mixture){.name = "xx", .language_count = 1, .languages = &idle->zero, .given = &idle->one};
     idle->study = (struct study){.name = "bench",
                                  .language_count = 1,
                                  .languages = idle->language,
@@ -106,6 +103,8 @@ static int time_study(struct bench *bench, uint64_t points, struct crew *crew, d
     if (result == 0)
         result = plan_make(&idle.study, &plan, error);
     if (result == 0)
+        result = plan_identify(&idle.study, &plan, error);
+    if (result == 0)
         result = schedule_make(&schedule, &plan, error);
     if (result == 0)
         result = progress_begin(&progress, &schedule, true, error);
@@ -126,36 +125,34 @@ static int time_study(struct bench *bench, uint64_t points, struct crew *crew, d
     return result;
 }
 
-static int coordinate(void *context, struct crew *crew, struct error *error) {
-    struct bench *bench = context;
+static int coordinate(const struct command *command, int count, char **words, struct crew *crew, struct error *error) {
+    struct bench bench = {.runs = 10000, .points = 20, .folder = "."};
     double without, with;
     const struct option options[] = {
-        {.name = "--json", .help = "one JSON object instead of text", .flag = &bench->json},
-        {.name = "--runs", .value = "N", .help = "runs (10000)", .count = &bench->runs},
-        {.name = "--points", .value = "N", .help = "curve points of a run (20)", .count = &bench->points},
-        {.name = "--folder", .value = "DIR", .help = "where the journal is written (.)", .text = &bench->folder},
+        {.name = "--json", .help = "one JSON object instead of text", .flag = &bench.json},
+        {.name = "--runs", .value = "N", .help = "runs (10000)", .count = &bench.runs},
+        {.name = "--points", .value = "N", .help = "curve points of a run (20)", .count = &bench.points},
+        {.name = "--folder", .value = "DIR", .help = "where the journal is written (.)", .text = &bench.folder},
         {0}};
-    const int parsed = command_parse(bench->command, options, bench->count, bench->words, NULL, 0, 0, error);
+    const int parsed = command_parse(command, options, count, words, NULL, 0, 0, error);
     if (parsed != 0)
         return parsed < 0 ? -1 : 0;
-    if (bench->runs < 1 || bench->runs > 1000000 || bench->points < 1 || bench->points > 1000000)
+    if (bench.runs < 1 || bench.runs > 1000000 || bench.points < 1 || bench.points > 1000000)
         return error_set(error, ERROR_INPUT, "bench coordinator: --runs and --points must be 1 to 1000000");
-    if (time_study(bench, 0, crew, &without, error) != 0 || time_study(bench, bench->points, crew, &with, error) != 0)
+    if (time_study(&bench, 0, crew, &without, error) != 0 || time_study(&bench, bench.points, crew, &with, error) != 0)
         return -1;
-    const double run = without / (double)bench->runs;
-    const double point = (with - without) / (double)(bench->runs * bench->points);
+    const double run = without / (double)bench.runs;
+    const double point = (with - without) / (double)(bench.runs * bench.points);
     const int ranks = crew->machines[0].ranks;
-    if (bench->json)
-        return command_print_json(json_pack("{s:I, s:i, s:f, s:f}", "runs", (json_int_t)bench->runs, "ranks", ranks,
+    if (bench.json)
+        return command_print_json(json_pack("{s:I, s:i, s:f, s:f}", "runs", (json_int_t)bench.runs, "ranks", ranks,
                                             "seconds_per_run", run, "seconds_per_point", point),
                                   error);
     printf("%llu runs that do nothing, over %d rank%s: %.4f ms a run, journal included; %.2f us a curve point\n",
-           (unsigned long long)bench->runs, ranks, ranks == 1 ? "" : "s", 1e3 * run, 1e6 * point);
+           (unsigned long long)bench.runs, ranks, ranks == 1 ? "" : "s", 1e3 * run, 1e6 * point);
     return 0;
 }
 
 int command_bench_coordinator(const struct command *command, int count, char **words, struct error *error) {
-    struct bench bench = {
-        .command = command, .count = count, .words = words, .runs = 10000, .points = 20, .folder = "."};
-    return ranks_run(do_nothing, coordinate, &bench, error);
+    return ranks_run(command, count, words, do_nothing, coordinate, error);
 }

@@ -1,8 +1,8 @@
 /* `sweep corpus ...`: the corpus of a study by hand, step by step; `sweep STUDY.yaml` does what is missing by itself.
  */
 #include "corpus/shard.h"
-#include "orchestrator/command.h"
 #include "orchestrator/prepare.h"
+#include "orchestrator/ranks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static int print_shard(const struct study *study, const char *language, const ch
     if (shard_path(path, study->tokens_folder, language, split, error) != 0 || shard_open(&shard, path, error) != 0)
         return -1;
     const struct shard_header *header = &shard.header;
-    printf("%-8s %-5s %13llu %10llu %13llu %11.2f\n", language, split, (unsigned long long)header->token_count,
+    printf("%-8s %-8s %13llu %10llu %13llu %11.2f\n", language, split, (unsigned long long)header->token_count,
            (unsigned long long)header->document_count, (unsigned long long)header->byte_count,
            (double)header->byte_count / (double)header->token_count);
     shard_close(&shard);
@@ -98,29 +98,35 @@ static int print_shard(const struct study *study, const char *language, const ch
 }
 
 static int print_shards(const struct study *study, struct error *error) {
-    printf("%-8s %-5s %13s %10s %13s %11s\n", "language", "split", "tokens", "documents", "bytes", "bytes/token");
+    printf("%-8s %-8s %13s %10s %13s %11s\n", "language", "split", "tokens", "documents", "bytes", "bytes/token");
     int result = 0;
     for (uint32_t l = 0; l < study->language_count && result == 0; l++) {
         result = print_shard(study, study->languages[l], "train", error);
         if (result == 0)
             result = print_shard(study, study->languages[l], "test", error);
+        if (result == 0 && study->parallel_folder[0])
+            result = print_shard(study, study->languages[l], "parallel", error);
     }
     return result;
 }
 
-int command_corpus_encode(const struct command *command, int count, char **words, struct error *error) {
+static int lead_encode(const struct command *command, int count, char **words, struct crew *crew, struct error *error) {
     struct study study;
     char *identities;
     int result = open_study(command, count, words, &study, error);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    result = prepare_corpus(&study, false, &identities, error);
+    result = prepare_corpus(&study, crew->comm, false, &identities, error);
     if (result == 0) {
         free(identities);
         result = print_shards(&study, error);
     }
     study_free(&study);
     return result;
+}
+
+int command_corpus_encode(const struct command *command, int count, char **words, struct error *error) {
+    return ranks_run(command, count, words, run_train, lead_encode, error);
 }
 
 int command_corpus_info(const struct command *command, int count, char **words, struct error *error) {

@@ -35,9 +35,9 @@ static void session_close(struct session *session) {
     free(session->settings);
 }
 
-static int session_settings(struct session *session, struct error *error) {
+static int session_settings(struct session *session, MPI_Comm comm, struct error *error) {
     char *identities;
-    if (prepare_corpus(&session->study, session->quiet, &identities, error) != 0)
+    if (prepare_corpus(&session->study, comm, session->quiet, &identities, error) != 0)
         return -1;
     char *settings = study_settings(&session->study);
     if (!settings || asprintf(&session->settings, "%s%s", settings, identities) < 0) {
@@ -207,8 +207,9 @@ static int session_run(struct session *session, struct crew *crew, struct error 
         say_machine(crew->machines);
         say_study(session);
     }
-    if (session_settings(session, error) != 0 || schedule_make(&session->schedule, &session->plan, error) != 0 ||
-        open_journal(session, error) != 0 ||
+    if (session_settings(session, crew->comm, error) != 0 ||
+        plan_identify(&session->study, &session->plan, error) != 0 ||
+        schedule_make(&session->schedule, &session->plan, error) != 0 || open_journal(session, error) != 0 ||
         progress_begin(&session->progress, &session->schedule, session->quiet, error) != 0)
         return -1;
     bool stopped = false;
@@ -226,15 +227,7 @@ static int session_run(struct session *session, struct crew *crew, struct error 
     return finish(session, error);
 }
 
-/* What rank 0 does. */
-struct run_command {
-    const struct command *command;
-    int count;
-    char **words;
-};
-
-static int coordinate(void *context, struct crew *crew, struct error *error) {
-    const struct run_command *run = context;
+static int coordinate(const struct command *command, int count, char **words, struct crew *crew, struct error *error) {
     const char *path, *archive = NULL;
     struct session session = {0};
     const struct option options[] = {{.name = "--archive",
@@ -243,7 +236,7 @@ static int coordinate(void *context, struct crew *crew, struct error *error) {
                                       .text = &archive},
                                      {.name = "--quiet", .help = "only errors", .flag = &session.quiet},
                                      {0}};
-    const int parsed = command_parse(run->command, options, run->count, run->words, &path, 1, 1, error);
+    const int parsed = command_parse(command, options, count, words, &path, 1, 1, error);
     if (parsed != 0)
         return parsed < 0 ? -1 : 0;
     if (kernels_choose(error) != 0 || study_read(path, &session.study, stderr, error) != 0)
@@ -258,6 +251,5 @@ static int coordinate(void *context, struct crew *crew, struct error *error) {
 }
 
 int command_run(const struct command *command, int count, char **words, struct error *error) {
-    struct run_command run = {command, count, words};
-    return ranks_run(run_train, coordinate, &run, error);
+    return ranks_run(command, count, words, run_train, coordinate, error);
 }

@@ -30,8 +30,8 @@ static double run_flops(const struct study *study, const struct planned_run *run
     const struct study_size *size = &study->sizes[run->size];
     const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
     const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
-    const double predictions =
-        (double)ceil_divide(run->steps, every) * mixture->language_count * (double)study->evaluation_tokens;
+    const double predictions = (double)ceil_divide(run->steps, every) * mixture->language_count *
+                               (study->parallel_folder[0] ? 2 : 1) * (double)study->evaluation_tokens;
     return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
 }
 
@@ -49,7 +49,7 @@ static int run_identity(const struct study *study, struct planned_run *run) {
         return -1;
     fprintf(file, "kind: %s\nmixture:", group->kind);
     for (uint32_t i = 0; i < mixture->language_count; i++)
-        fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->weights[i]);
+        fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], run->weights[i]);
     fprintf(file, "\nlayers: %u\nwidth: %u\nheads: %u\nhead_size: %u\nfeed_forward: %u\nvocabulary: %u\n",
             shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward, shape->vocabulary);
     fprintf(file, "steps: %" PRIu64 "\nbatch: %u\nsequence: %u\n", run->steps, study->sizes[run->size].batch,
@@ -71,7 +71,7 @@ static int run_identity(const struct study *study, struct planned_run *run) {
     return 0;
 }
 
-static int plan_run(const struct study *study, uint32_t group, uint32_t mixture, uint32_t s, struct planned_run *run) {
+static void plan_run(const struct study *study, uint32_t group, uint32_t mixture, uint32_t s, struct planned_run *run) {
     const struct study_size *size = &study->sizes[s];
     const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
     const struct model_setup setup = {.shape = size->shape,
@@ -85,18 +85,15 @@ static int plan_run(const struct study *study, uint32_t group, uint32_t mixture,
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
     run->memory_bytes = run_memory_bytes(&setup);
-    return run_identity(study, run);
 }
 
-static int plan_runs(const struct study *study, struct plan *plan) {
+static void plan_runs(const struct study *study, struct plan *plan) {
     for (uint32_t g = 0; g < study->group_count; g++) {
         const struct study_group *group = &study->groups[g];
         for (uint32_t m = 0; m < group->mixture_count; m++)
             for (uint32_t s = 0; s < group->size_count; s++)
-                if (plan_run(study, g, m, group->sizes[s], &plan->runs[plan->count++]) != 0)
-                    return -1;
+                plan_run(study, g, m, group->sizes[s], &plan->runs[plan->count++]);
     }
-    return 0;
 }
 
 int plan_make(const struct study *study, struct plan *plan, struct error *error) {
@@ -107,13 +104,41 @@ int plan_make(const struct study *study, struct plan *plan, struct error *error)
     if (count > RUNS_MAX)
         return error_set(error, ERROR_INPUT, "%s: %zu runs; at most %d", study->path, count, RUNS_MAX);
     plan->runs = calloc(count ? count : 1, sizeof *plan->runs);
-    if (plan->runs && plan_runs(study, plan) == 0)
+    if (!plan->runs)
+        return error_set(error, ERROR_FAILED, "%s: no memory for a plan of %zu runs", study->path, count);
+    plan_runs(study, plan);
+    return 0;
+}
+
+static int weigh(const struct study *study, struct planned_run *run, struct error *error) {
+    const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
+    const uint32_t count = mixture->language_count;
+    uint64_t tokens[LANGUAGES_MAX];
+    struct error reason;
+    run->weights = malloc(count * sizeof *run->weights);
+    if (!run->weights)
+        return error_set(error, ERROR_FAILED, "%s: no memory for the weights of a run", study->path);
+    for (uint32_t i = 0; i < count; i++)
+        tokens[i] = study->train_tokens[mixture->languages[i]];
+    if (mixture_weights(&mixture->rule, tokens, count, (double)run->tokens, mixture->given, run->weights, &reason) == 0)
         return 0;
-    plan_free(plan);
-    return error_set(error, ERROR_FAILED, "%s: no memory for a plan of %zu runs", study->path, count);
+    return error_set(error, reason.code, "%s: mixture '%s', size '%s': %.500s", study->path, mixture->name,
+                     study->sizes[run->size].name, reason.message);
+}
+
+int plan_identify(const struct study *study, struct plan *plan, struct error *error) {
+    for (size_t run = 0; run < plan->count; run++) {
+        if (weigh(study, &plan->runs[run], error) != 0)
+            return -1;
+        if (run_identity(study, &plan->runs[run]) != 0)
+            return error_set(error, ERROR_FAILED, "%s: no memory for the identity of a run", study->path);
+    }
+    return 0;
 }
 
 void plan_free(struct plan *plan) {
+    for (size_t run = 0; run < plan->count; run++)
+        free(plan->runs[run].weights);
     free(plan->runs);
     *plan = (struct plan){0};
 }
@@ -155,8 +180,9 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
     spec->language_count = mixture->language_count;
     spec->test_count = mixture->language_count;
+    spec->parallel = study->parallel_folder[0] != '\0';
     for (uint32_t i = 0; i < mixture->language_count; i++) {
-        spec->weights[i] = mixture->weights[i];
+        spec->weights[i] = run->weights[i];
         memcpy(spec->languages[i], study->languages[mixture->languages[i]], LANGUAGE_CODE_SIZE);
         memcpy(spec->tests[i], spec->languages[i], LANGUAGE_CODE_SIZE);
     }

@@ -17,6 +17,7 @@ struct planned_run {
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */
     int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
+    double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
     char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
 
@@ -30,10 +31,14 @@ struct plan {
 int plan_make(const struct study *study, struct plan *plan, struct error *error);
 void plan_free(struct plan *plan);
 
+/* Gives every run the weights of its mixture and its identity. Both may follow from how many training tokens the
+ * languages have (study->train_tokens), and so are known when the shards are. */
+int plan_identify(const struct study *study, struct plan *plan, struct error *error);
+
 /* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
 uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);
 
-/* The specification of a run for a worker. spec is large: the caller owns it. */
+/* The specification of a run, identified, for a worker. spec is large: the caller owns it. */
 void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);
 
 #endif

@@ -7,6 +7,10 @@ bool postfit_same_language(const char *a, const char *b) {
     return strncmp(a, b, LANGUAGE_CODE_SIZE) == 0;
 }
 
+bool postfit_is_test(const struct loss_point *point) {
+    return strncmp(point->set, "test", sizeof point->set) == 0;
+}
+
 const struct run_record *postfit_find_run(const struct study_data *data, const char *kind, const char *language,
                                           const char *size) {
     for (size_t r = 0; r < data->run_count; r++) {
@@ -35,7 +39,7 @@ struct loss_curve postfit_curve(const struct study_data *data, uint32_t run, con
     size_t count = 0;
     for (size_t i = postfit_first_loss(data, run); i < data->loss_count && data->losses[i].run == run; i++) {
         const struct loss_point *point = &data->losses[i];
-        if (postfit_same_language(point->language, language) && point->tokens > 0) {
+        if (postfit_is_test(point) && postfit_same_language(point->language, language) && point->tokens > 0) {
             tokens[count] = (double)point->tokens;
             losses[count++] = point->cross_entropy;
         }

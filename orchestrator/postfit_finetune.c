@@ -53,7 +53,8 @@ static int score_run(struct study_data *data, const struct run_record *run, doub
     const size_t first = postfit_first_loss(data, run->run);
     size_t i = first;
     for (; i < data->loss_count && data->losses[i].run == run->run && data->losses[i].tokens == 0; i++)
-        if (score_target(data, run, &data->losses[i], d_max, room, notes, error) != 0)
+        if (postfit_is_test(&data->losses[i]) &&
+            score_target(data, run, &data->losses[i], d_max, room, notes, error) != 0)
             return -1;
     if (i == first)
         fprintf(notes, "adaptation of %s at %s: no evaluation before its first step\n", run->languages[0].language,

@@ -138,7 +138,7 @@ static int add_scores_over_tokens(const struct study *study, const struct study_
          i < data->loss_count && data->losses[i].run == direction->alone->run; i++) {
         const struct loss_point *point = &data->losses[i];
         struct transfer_score score;
-        if (!postfit_same_language(point->language, direction->target) ||
+        if (!postfit_is_test(point) || !postfit_same_language(point->language, direction->target) ||
             !postfit_in_constant_part(study, direction->alone, point->step) ||
             transfer_bts(&direction->monolingual, &direction->bilingual, (double)point->tokens, &score, NULL) != 0 ||
             score.bound || score.sigma <= direction->bilingual.tokens[0])

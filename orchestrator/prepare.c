@@ -1,7 +1,9 @@
 #include "orchestrator/prepare.h"
 
+#include "corpus/parallel.h"
 #include "corpus/shard.h"
 #include "corpus/text.h"
+#include "orchestrator/encode_corpus.h"
 #include "orchestrator/settings.h"
 
 #include <stdarg.h>
@@ -47,10 +49,12 @@ static int match_settings(const struct study *study, const char *folder, const c
 
 int prepare_text(const struct study *study, bool quiet, struct error *error) {
     static const char *const prefixes[] = {"languages", "corpus.synthetic", "corpus.seed", NULL};
-    char path[FILE_PATH_SIZE];
     bool missing = false;
-    for (uint32_t l = 0; l < study->language_count && !missing; l++)
-        missing = text_find(path, study->text_folder, study->languages[l], error) != 0;
+    for (uint32_t l = 0; l < study->language_count && !missing; l++) {
+        struct text_files files;
+        missing = text_find(&files, study->text_folder, study->languages[l], error) != 0;
+        text_files_free(&files);
+    }
     if (missing && !study->synthetic) {
         const struct error reason = *error;
         return error_set(error, reason.code, "%.800s; `sweep corpus fetch` gets some", reason.message);
@@ -105,50 +109,80 @@ static int shard_missing(const struct study *study, const char *language, bool *
     return 0;
 }
 
-static int encode(const struct study *study, bool quiet, const struct vocabulary *vocabulary, const char *language,
-                  struct error *error) {
-    char text[FILE_PATH_SIZE];
-    struct encode_result result;
-    if (text_find(text, study->text_folder, language, error) != 0 ||
-        encode_language(study->tokens_folder, language, text, vocabulary, &study->encode, &result, error) != 0)
+/* Checks a shard and writes its line of identity to out. It stays open, also when it is not sound. */
+static int verify_shard(const struct study *study, const struct vocabulary *vocabulary, const char *language,
+                        const char *split, struct shard *shard, FILE *out, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (shard_path(path, study->tokens_folder, language, split, error) != 0 || shard_open(shard, path, error) != 0 ||
+        shard_verify(shard, path, error) != 0)
         return -1;
-    say(quiet, "corpus: %s: %llu training and %llu test tokens, %llu duplicate documents dropped\n", language,
-        (unsigned long long)result.train_tokens, (unsigned long long)result.test_tokens,
-        (unsigned long long)result.duplicates);
-    if (result.broken_lines > 0)
-        say(quiet, "corpus: %s: %llu broken lines left out, the first is line %llu\n", text,
-            (unsigned long long)result.broken_lines, (unsigned long long)result.first_broken_line);
+    if (strcmp(shard->header.vocabulary, vocabulary_identity(vocabulary)) != 0)
+        return error_set(error, ERROR_INPUT, "%s: was encoded with another vocabulary; remove it to have it made anew",
+                         path);
+    fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, split, (unsigned long long)shard->header.token_count,
+            (unsigned long long)shard->header.payload_checksum);
     return 0;
 }
 
-/* Checks both shards of a language and writes their lines of identity to out. */
-static int verify_shards(const struct study *study, const struct vocabulary *vocabulary, const char *language,
+/* The parallel set has the lines of the first language, and the unigram counts of the training shard of now. */
+static int match_parallel(const struct study *study, uint32_t l, const struct shard *train,
+                          const struct shard *parallel, uint64_t *lines, struct error *error) {
+    const size_t counts = train->header.vocabulary_size * sizeof *train->unigram_counts;
+    if (memcmp(train->unigram_counts, parallel->unigram_counts, counts) != 0)
+        return error_set(error, ERROR_INPUT,
+                         "%s/%s.parallel.tokens: was made beside other training tokens; remove it to have it made anew",
+                         study->tokens_folder, study->languages[l]);
+    if (l == 0)
+        *lines = parallel->header.document_count;
+    if (parallel->header.document_count != *lines)
+        return error_set(error, ERROR_INPUT,
+                         "%s: %llu lines of language %s, %llu of %s; the lines of all languages must be the same "
+                         "sentences; remove %s/*.parallel.tokens when that is mended",
+                         study->parallel_folder, (unsigned long long)parallel->header.document_count,
+                         study->languages[l], (unsigned long long)*lines, study->languages[0], study->tokens_folder);
+    return 0;
+}
+
+/* Checks the shards of a language, writes their lines of identity to out, and notes the training tokens. lines: of the
+ * parallel set, those of the first language. */
+static int verify_shards(struct study *study, const struct vocabulary *vocabulary, uint32_t l, uint64_t *lines,
                          FILE *out, struct error *error) {
-    static const char *const splits[] = {"train", "test"};
-    for (int i = 0; i < 2; i++) {
-        char path[FILE_PATH_SIZE];
-        struct shard shard;
-        if (shard_path(path, study->tokens_folder, language, splits[i], error) != 0 ||
-            shard_open(&shard, path, error) != 0)
+    const char *language = study->languages[l];
+    struct shard train = {0}, test = {0}, parallel = {0};
+    int result = verify_shard(study, vocabulary, language, "train", &train, out, error);
+    if (result == 0)
+        result = verify_shard(study, vocabulary, language, "test", &test, out, error);
+    if (result == 0 && study->parallel_folder[0])
+        result = verify_shard(study, vocabulary, language, "parallel", &parallel, out, error);
+    if (result == 0 && study->parallel_folder[0])
+        result = match_parallel(study, l, &train, &parallel, lines, error);
+    study->train_tokens[l] = train.header.token_count;
+    shard_close(&train);
+    shard_close(&test);
+    shard_close(&parallel);
+    return result;
+}
+
+/* Makes the shards of the parallel set that are missing. */
+static int make_parallel(const struct study *study, const struct vocabulary *vocabulary, bool quiet,
+                         struct error *error) {
+    for (uint32_t l = 0; l < study->language_count; l++) {
+        char path[FILE_PATH_SIZE], text[FILE_PATH_SIZE];
+        if (shard_path(path, study->tokens_folder, study->languages[l], "parallel", error) != 0)
             return -1;
-        int result = shard_verify(&shard, path, error);
-        if (result == 0 && strcmp(shard.header.vocabulary, vocabulary_identity(vocabulary)) != 0)
-            result = error_set(error, ERROR_INPUT,
-                               "%s: was encoded with another vocabulary; remove it to have it made anew", path);
-        if (result == 0)
-            fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, splits[i],
-                    (unsigned long long)shard.header.token_count, (unsigned long long)shard.header.payload_checksum);
-        shard_close(&shard);
-        if (result != 0)
+        if (file_exists(path))
+            continue;
+        say(quiet, "corpus: %s: encoding the parallel set\n", study->languages[l]);
+        if (parallel_find(text, study->parallel_folder, study->languages[l], error) != 0 ||
+            parallel_encode(study->tokens_folder, study->languages[l], text, vocabulary, error) != 0)
             return -1;
     }
     return 0;
 }
 
-/* Languages are independent: each thread encodes one. The first failure in the order of the study is told. */
-static int make_shards(const struct study *study, bool quiet, const struct vocabulary *vocabulary,
+/* Makes the shards that are missing. */
+static int make_shards(const struct study *study, const struct vocabulary *vocabulary, MPI_Comm comm, bool quiet,
                        struct error *error) {
-    int first_failed = (int)study->language_count;
     bool any = false, *missing = calloc(study->language_count, sizeof *missing);
     if (!missing)
         return error_set(error, ERROR_FAILED, "no memory for %u languages", study->language_count);
@@ -159,36 +193,28 @@ static int make_shards(const struct study *study, bool quiet, const struct vocab
     }
     if (result == 0 && any)
         result = prepare_text(study, quiet, error);
-    if (result == 0) {
-#pragma omp parallel for schedule(dynamic)
-        for (int l = 0; l < (int)study->language_count; l++) {
-            struct error own = {0};
-            if (missing[l] && encode(study, quiet, vocabulary, study->languages[l], &own) != 0) {
-#pragma omp critical
-                if (l < first_failed) {
-                    first_failed = l;
-                    *error = own;
-                }
-            }
-        }
-    }
+    if (result == 0 && any)
+        result = encode_corpus(study, missing, vocabulary, comm, quiet, error);
     free(missing);
-    return first_failed < (int)study->language_count ? -1 : result;
+    return result;
 }
 
-int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error) {
+int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
     struct vocabulary *vocabulary;
     *identities = NULL;
     if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
         return -1;
     size_t size;
     FILE *out = open_memstream(identities, &size);
-    int result = out ? make_shards(study, quiet, vocabulary, error)
+    int result = out ? make_shards(study, vocabulary, comm, quiet, error)
                      : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    if (result == 0 && study->parallel_folder[0])
+        result = make_parallel(study, vocabulary, quiet, error);
     if (result == 0) {
+        uint64_t lines = 0;
         fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));
         for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-            result = verify_shards(study, vocabulary, study->languages[l], out, error);
+            result = verify_shards(study, vocabulary, l, &lines, out, error);
     }
     if (out && fclose(out) != 0 && result == 0)
         result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");

@@ -5,6 +5,8 @@
 
 #include "orchestrator/study.h"
 
+#include <mpi.h>
+
 /* Name of the vocabulary in a folder of shards. */
 #define VOCABULARY_FILE "vocabulary.model"
 
@@ -14,7 +16,8 @@ int prepare_text(const struct study *study, bool quiet, struct error *error);
 int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error);
 
 /* *identities receives what the study's results depend on beyond its settings, "key: value" lines with the identity of
- * the vocabulary and of each shard; the caller frees it. */
-int prepare_corpus(const struct study *study, bool quiet, char **identities, struct error *error);
+ * the vocabulary and of each shard; the caller frees it. The training tokens of the shards go into the study. comm as
+ * in encode_corpus.h. */
+int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-int ranks_run(run_function *train, coordinate_function *coordinate, void *context, struct error *error) {
+int ranks_run(const struct command *command, int count, char **words, run_function *train, lead_function *lead,
+              struct error *error) {
     /* Containers forbid the single-copy mechanism of Open MPI's shared memory, and tell so for every rank; idle ranks
      * must leave the cores to those that train. */
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
@@ -24,7 +25,7 @@ int ranks_run(run_function *train, coordinate_function *coordinate, void *contex
         all_there = worker_serve(MPI_COMM_WORLD, train);
     } else if (result == 0) {
         struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
-        result = coordinate(context, &crew, error);
+        result = lead(command, count, words, &crew, error);
         crew_dismiss(MPI_COMM_WORLD, crew.lost);
         all_there = crew.lost == 0;
     }

@@ -36,8 +36,8 @@ void record_of_run(const struct study *study, const struct plan *plan, uint32_t 
     snprintf(record->precision, sizeof record->precision, "%s", precision_names[study->precision]);
     snprintf(record->size, sizeof record->size, "%s", size->name);
     for (uint32_t l = 0; l < mixture->language_count; l++) {
-        languages[l] = (struct language_tokens){.run = run, .weight = mixture->weights[l]};
-        languages[l].tokens = (uint64_t)llround(mixture->weights[l] * (double)planned->tokens);
+        languages[l] = (struct language_tokens){.run = run, .weight = planned->weights[l]};
+        languages[l].tokens = (uint64_t)llround(planned->weights[l] * (double)planned->tokens);
         memcpy(languages[l].language, study->languages[mixture->languages[l]], LANGUAGE_CODE_SIZE);
     }
 }

@@ -28,6 +28,7 @@ static void read_languages(struct study_draft *draft) {
     struct study *study = &draft->study;
     const struct node *list = draft_find(draft, "languages");
     study->languages = draft_allocate(draft, LANGUAGES_MAX, sizeof *study->languages);
+    study->train_tokens = draft_allocate(draft, LANGUAGES_MAX, sizeof *study->train_tokens);
     if (!list || !study->languages)
         return;
     if (list->kind != NODE_LIST || !list->first) {
@@ -260,7 +261,7 @@ void study_free(struct study *study) {
         struct study_group *group = &study->groups[g];
         for (uint32_t m = 0; m < group->mixture_count; m++) {
             free(group->mixtures[m].languages);
-            free(group->mixtures[m].weights);
+            free(group->mixtures[m].given);
         }
         free(group->mixtures);
         free(group->sizes);
@@ -268,6 +269,7 @@ void study_free(struct study *study) {
     free(study->groups);
     free(study->sizes);
     free(study->languages);
+    free(study->train_tokens);
     free(study->synthetic_languages);
     free(study->file);
     memset(study, 0, sizeof *study);

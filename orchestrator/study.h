@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/record.h"
 #include "corpus/encode.h"
+#include "corpus/mixture.h"
 #include "corpus/synthetic.h"
 #include "corpus/vocabulary.h"
 #include "model/model.h"
@@ -24,12 +25,13 @@ struct study_size {
     uint32_t batch;
 };
 
-/* A mixture: the languages of a run and their weights (sum 1). */
+/* A mixture: the languages of a run, and by which rule their weights follow (corpus/mixture.h). */
 struct study_mixture {
     char name[64]; /* "en", "en+fr", or the name given */
     uint32_t language_count;
     uint32_t *languages; /* [language_count] indices into the languages of the study */
-    double *weights;     /* [language_count] */
+    struct mixture_rule rule;
+    double *given; /* [language_count] weights (sum 1), or the fixed shares of Unimax */
 };
 
 /* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
@@ -48,10 +50,12 @@ struct study {
 
     uint32_t language_count;
     char (*languages)[LANGUAGE_CODE_SIZE];
+    uint64_t *train_tokens; /* [language_count] of the shards; 0: not known, there is none yet (prepare_corpus) */
 
     char text_folder[FILE_PATH_SIZE];
-    char tokens_folder[FILE_PATH_SIZE]; /* vocabulary.model and the shards; made from the text where missing */
-    bool synthetic;                     /* text is made by corpus/synthetic.h */
+    char tokens_folder[FILE_PATH_SIZE];   /* vocabulary.model and the shards; made from the text where missing */
+    char parallel_folder[FILE_PATH_SIZE]; /* of the parallel set; "": there is none */
+    bool synthetic;                       /* text is made by corpus/synthetic.h */
     struct synthetic_settings synthetic_settings;
     struct synthetic_language *synthetic_languages; /* [language_count] or NULL */
     struct vocabulary_settings vocabulary;

@@ -39,9 +39,12 @@ const struct study_key study_keys[] = {
 
     {"corpus", MAPPING, NULL, NULL, 0, 0, NULL, "Where text and tokens are, and what is held out for tests."},
     {"corpus.text", FOLDER(text_folder), NULL, NULL, 0, 0, NULL,
-     "Folder of `<language>.jsonl`, `.jsonl.gz`, `.txt` or `.txt.gz`."},
+     "Folder of `<language>.jsonl` or `.txt`, plain, `.gz` or `.zst`, or of folders `<language>` of such files."},
     {"corpus.tokens", FOLDER(tokens_folder), NULL, NULL, 0, 0, NULL,
      "Folder of the vocabulary and the shards, which are made from the text where they are missing."},
+    {"corpus.parallel", FOLDER(parallel_folder), NULL, "no parallel set", 0, 0, NULL,
+     "Folder of `<language>.txt`, or of Flores' `.devtest` or `.dev`: the same sentences in all languages, one a "
+     "line."},
     {"corpus.test_fraction", STUDY(encode.test_fraction), "0.2", NULL, 0.0001, 0.9, "of the tokens of a language",
      "Held out for tests, as a random sample of documents: at most this share."},
     {"corpus.test_tokens", STUDY(encode.test_tokens_max), "20e6", NULL, 1, 1e12, "tokens a language",
@@ -143,14 +146,16 @@ const struct study_key study_keys[] = {
     {"runs.bilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
     {"runs.multilingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each mixture and size."},
     {"runs.multilingual.mixtures", STRUCTURED, NULL, NULL, 0, 0,
-     "`name: [language, ...]`, `name: all` or `name: {language: weight, ...}`",
-     "Named mixtures, even or weighted by tokens."},
+     "`name: [language, ...]`, `name: all`, `name: {language: weight, ...}`, `name: {temperature: T, languages: ...}` "
+     "or `name: {unimax: epochs, languages: ..., shares: {language: share}}`",
+     "Named mixtures: even, weighted, or by the training tokens that the languages have (docs/corpus.md, Mixtures)."},
     {"runs.multilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
 
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
      "What is recorded while a run trains. Intervals are rounded to whole steps, at least one."},
     {"evaluation.every_tokens", STUDY(evaluation_every_tokens), NULL, "1/40 of `training.tokens`", 1, 1e13, "tokens",
-     "Every so many tokens, and at the end, the model meets the test set of each of its languages."},
+     "Every so many tokens, and at the end, the model meets the test set of each of its languages, and their parallel "
+     "set."},
     {"evaluation.tokens", STUDY(evaluation_tokens), "20e3", NULL, 1, 1e12, "tokens",
      "Tokens predicted on a test set, at most all of it."},
     {"evaluation.curve_every_tokens", STUDY(curve_tokens), NULL, "1/100 of `training.tokens`", 1, 1e13, "tokens",

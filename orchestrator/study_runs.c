@@ -46,16 +46,19 @@ static void read_group_sizes(struct study_draft *draft, struct study_group *grou
     free(seen);
 }
 
+static const struct mixture_rule by_weights = {.kind = MIXTURE_WEIGHTS};
+
 /* Adds a mixture to a group that has room for it. Languages are put into the order of their codes and weights scaled
- * to the sum 1, so that a mixture does not depend on how it is written. weights NULL: even. */
+ * to the sum 1, so that a mixture does not depend on how it is written. given NULL: even. */
 static void add_mixture(struct study_draft *draft, struct study_group *group, const char *name,
-                        const uint32_t *languages, const double *weights, uint32_t count) {
+                        struct mixture_rule rule, const uint32_t *languages, const double *given, uint32_t count) {
     const struct study *study = &draft->study;
     struct study_mixture *mixture = &group->mixtures[group->mixture_count];
+    mixture->rule = rule;
     mixture->languages = draft_allocate(draft, count, sizeof *mixture->languages);
-    mixture->weights = draft_allocate(draft, count, sizeof *mixture->weights);
+    mixture->given = draft_allocate(draft, count, sizeof *mixture->given);
     group->mixture_count++;
-    if (!mixture->languages || !mixture->weights)
+    if (!mixture->languages || !mixture->given)
         return;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t place = i;
@@ -63,16 +66,16 @@ static void add_mixture(struct study_draft *draft, struct study_group *group, co
             if (strcmp(study->languages[mixture->languages[place - 1]], study->languages[languages[i]]) < 0)
                 break;
             mixture->languages[place] = mixture->languages[place - 1];
-            mixture->weights[place] = mixture->weights[place - 1];
+            mixture->given[place] = mixture->given[place - 1];
         }
         mixture->languages[place] = languages[i];
-        mixture->weights[place] = weights ? weights[i] : 1;
+        mixture->given[place] = given ? given[i] : 1;
     }
     double sum = 0;
     for (uint32_t i = 0; i < count; i++)
-        sum += mixture->weights[i];
-    for (uint32_t i = 0; i < count; i++)
-        mixture->weights[i] /= sum;
+        sum += mixture->given[i];
+    for (uint32_t i = 0; rule.kind == MIXTURE_WEIGHTS && i < count; i++)
+        mixture->given[i] /= sum;
     mixture->language_count = count;
     if (name)
         snprintf(mixture->name, sizeof mixture->name, "%s", name);
@@ -89,7 +92,7 @@ static void read_monolingual(struct study_draft *draft, struct study_group *grou
         const uint32_t count =
             draft_read_languages(draft, "runs.monolingual.languages", node_child(node, "languages"), languages);
         for (uint32_t i = 0; i < count; i++)
-            add_mixture(draft, group, NULL, &languages[i], NULL, 1);
+            add_mixture(draft, group, NULL, by_weights, &languages[i], NULL, 1);
     }
     free(languages);
 }
@@ -101,7 +104,7 @@ static void read_all_pairs(struct study_draft *draft, struct study_group *group,
         mistakes_add(draft->mistakes, draft_key_place(node), "bilingual runs need at least two languages; add one");
     for (uint32_t a = 0; group->mixtures && a < count; a++)
         for (uint32_t b = a + 1; b < count; b++)
-            add_mixture(draft, group, NULL, (uint32_t[]){a, b}, NULL, 2);
+            add_mixture(draft, group, NULL, by_weights, (uint32_t[]){a, b}, NULL, 2);
 }
 
 /* One pair of the list; seen [languages, languages] marks the pairs before it. */
@@ -123,7 +126,7 @@ static void read_pair(struct study_draft *draft, struct study_group *group, cons
         mistakes_add(draft->mistakes, node->place, "pair %s, %s stands here twice (pairs have no order); keep one",
                      first->text, second->text);
     else
-        add_mixture(draft, group, NULL, (uint32_t[]){(uint32_t)a, (uint32_t)b}, NULL, 2);
+        add_mixture(draft, group, NULL, by_weights, (uint32_t[]){(uint32_t)a, (uint32_t)b}, NULL, 2);
     *before = true;
 }
 
@@ -145,44 +148,111 @@ static void read_bilingual(struct study_draft *draft, struct study_group *group,
     free(seen);
 }
 
-/* Languages and weights of one mixture. Returns how many languages. */
-static uint32_t read_weights(struct study_draft *draft, const struct node *node, uint32_t *languages, double *weights) {
+/* `{language: number, ...}` into languages and numbers from 1e-6 to most. Returns how many. */
+static uint32_t read_numbers(struct study_draft *draft, const char *what, const struct node *node, double most,
+                             const char *wanted, uint32_t *languages, double *numbers) {
     uint32_t count = 0;
-    if (node->kind != NODE_MAPPING) {
-        count = draft_read_languages(draft, "a mixture", node, languages);
-        for (uint32_t i = 0; i < count; i++)
-            weights[i] = 1;
-        return count;
-    }
     for (const struct node *item = node->first; item; item = item->next) {
         const int64_t language = draft_language(draft, item->name, item->name_place);
-        double weight;
-        if (item->kind != NODE_SCALAR || !item->plain || draft_parse_number(item->text, &weight) != 0 ||
-            weight < 1e-6 || weight > 1e6)
-            draft_cannot_be(draft, "a weight", item, "a number from 1e-6 to 1e6");
+        double number;
+        if (item->kind != NODE_SCALAR || !item->plain || draft_parse_number(item->text, &number) != 0 ||
+            number < 1e-6 || number > most)
+            draft_cannot_be(draft, what, item, wanted);
         else if (language >= 0) {
             languages[count] = (uint32_t)language;
-            weights[count++] = weight;
+            numbers[count++] = number;
         }
     }
+    return count;
+}
+
+/* Shares of a mixture by Unimax that are fixed, each of one of its languages [count]. */
+static void read_shares(struct study_draft *draft, const struct node *node, const uint32_t *languages, uint32_t count,
+                        double *given) {
+    if (node->kind != NODE_MAPPING) {
+        draft_cannot_be(draft, "shares", node, "a mapping, as {en: 0.05}");
+        return;
+    }
+    uint32_t *fixed = draft_allocate(draft, node_count(node), sizeof *fixed);
+    double *shares = draft_allocate(draft, node_count(node), sizeof *shares);
+    if (fixed && shares) {
+        const uint32_t fixed_count = read_numbers(draft, "a share", node, 1, "a number from 1e-6 to 1", fixed, shares);
+        double sum = 0;
+        for (uint32_t f = 0; f < fixed_count; f++) {
+            uint32_t i = 0;
+            while (i < count && languages[i] != fixed[f])
+                i++;
+            if (i == count)
+                mistakes_add(draft->mistakes, node->place,
+                             "'%s' has a share but is not in the mixture; add it to "
+                             "`languages` here",
+                             draft->study.languages[fixed[f]]);
+            else
+                given[i] = shares[f];
+            sum += shares[f];
+        }
+        if (fixed_count == count || sum >= 1)
+            mistakes_add(draft->mistakes, draft_key_place(node),
+                         "shares leave nothing to Unimax; take smaller ones, of fewer languages");
+    }
+    free(fixed);
+    free(shares);
+}
+
+/* A mixture whose weights follow from the tokens of its languages. Returns how many languages. */
+static uint32_t read_ruled(struct study_draft *draft, const struct node *node, struct mixture_rule *rule,
+                           uint32_t *languages, double *given) {
+    const struct node *temperature = node_child(node, "temperature"), *unimax = node_child(node, "unimax"),
+                      *shares = node_child(node, "shares"), *value = unimax ? unimax : temperature;
+    for (const struct node *item = node->first; item; item = item->next)
+        if (item != value && item != node_child(node, "languages") && (item != shares || !unimax))
+            mistakes_add(draft->mistakes, item->name_place,
+                         "'%.40s' cannot be here; a mixture is {temperature: T, languages: [...]} or {unimax: epochs, "
+                         "languages: [...], shares: {language: share}}",
+                         item->name);
+    rule->kind = unimax ? MIXTURE_UNIMAX : MIXTURE_TEMPERATURE;
+    if (value->kind != NODE_SCALAR || !value->plain || draft_parse_number(value->text, &rule->value) != 0 ||
+        rule->value < (unimax ? 1e-6 : 1) || rule->value > 1e6)
+        draft_cannot_be(draft, value->name, value, unimax ? "a number of epochs up to 1e6" : "a number from 1 to 1e6");
+    const uint32_t count = draft_read_languages(draft, "a mixture", node_child(node, "languages"), languages);
+    for (uint32_t i = 0; i < count; i++)
+        given[i] = 0;
+    if (shares && unimax)
+        read_shares(draft, shares, languages, count, given);
+    return count;
+}
+
+/* Rule, languages and what is given of one mixture. Returns how many languages. */
+static uint32_t read_weights(struct study_draft *draft, const struct node *node, struct mixture_rule *rule,
+                             uint32_t *languages, double *given) {
+    *rule = by_weights;
+    if (node->kind == NODE_MAPPING && (node_child(node, "temperature") || node_child(node, "unimax")))
+        return read_ruled(draft, node, rule, languages, given);
+    if (node->kind == NODE_MAPPING)
+        return read_numbers(draft, "a weight", node, 1e6, "a number from 1e-6 to 1e6", languages, given);
+    const uint32_t count = draft_read_languages(draft, "a mixture", node, languages);
+    for (uint32_t i = 0; i < count; i++)
+        given[i] = 1;
     return count;
 }
 
 static bool same_mixture(const struct study_mixture *a, const struct study_mixture *b) {
     return a->language_count == b->language_count &&
            memcmp(a->languages, b->languages, a->language_count * sizeof *a->languages) == 0 &&
-           memcmp(a->weights, b->weights, a->language_count * sizeof *a->weights) == 0;
+           memcmp(a->given, b->given, a->language_count * sizeof *a->given) == 0 && a->rule.kind == b->rule.kind &&
+           a->rule.value == b->rule.value;
 }
 
 static void read_mixture(struct study_draft *draft, struct study_group *group, const struct node *node,
-                         uint32_t *languages, double *weights) {
+                         uint32_t *languages, double *given) {
     const size_t before = draft->mistakes->count;
     if (!draft_is_name(node->name) || strlen(node->name) >= sizeof group->mixtures->name)
         mistakes_add(draft->mistakes, node->name_place,
                      "a mixture cannot be named '%.40s'; it is a name of at most 63 "
                      "letters, digits, spaces and - _ . +, beginning with a letter",
                      node->name);
-    const uint32_t count = read_weights(draft, node, languages, weights);
+    struct mixture_rule rule;
+    const uint32_t count = read_weights(draft, node, &rule, languages, given);
     if (draft->mistakes->count > before)
         return;
     if (count < 2) {
@@ -190,7 +260,7 @@ static void read_mixture(struct study_draft *draft, struct study_group *group, c
                      node->name);
         return;
     }
-    add_mixture(draft, group, node->name, languages, weights, count);
+    add_mixture(draft, group, node->name, rule, languages, given, count);
     const struct study_mixture *added = &group->mixtures[group->mixture_count - 1];
     for (const struct study_mixture *other = group->mixtures; !draft->no_memory && other < added; other++)
         if (same_mixture(other, added))
@@ -207,13 +277,13 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
         return;
     }
     uint32_t *languages = draft_allocate(draft, draft->study.language_count, sizeof *languages);
-    double *weights = draft_allocate(draft, draft->study.language_count, sizeof *weights);
+    double *given = draft_allocate(draft, draft->study.language_count, sizeof *given);
     group->mixtures = draft_allocate(draft, node_count(mixtures), sizeof *group->mixtures);
-    if (languages && weights && group->mixtures)
+    if (languages && given && group->mixtures)
         for (const struct node *item = mixtures->first; item; item = item->next)
-            read_mixture(draft, group, item, languages, weights);
+            read_mixture(draft, group, item, languages, given);
     free(languages);
-    free(weights);
+    free(given);
 }
 
 void draft_read_runs(struct study_draft *draft) {

@@ -71,8 +71,12 @@ static void print_groups(FILE *file, const struct study *study) {
         for (uint32_t m = 0; m < group->mixture_count; m++) {
             const struct study_mixture *mixture = &group->mixtures[m];
             fprintf(file, "runs.%s.%s:", group->kind, mixture->name);
+            if (mixture->rule.kind == MIXTURE_TEMPERATURE)
+                fprintf(file, " temperature %.17g", mixture->rule.value);
+            if (mixture->rule.kind == MIXTURE_UNIMAX)
+                fprintf(file, " unimax %.17g", mixture->rule.value);
             for (uint32_t i = 0; i < mixture->language_count; i++)
-                fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->weights[i]);
+                fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->given[i]);
             fputc('\n', file);
         }
     }

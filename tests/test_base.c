@@ -69,6 +69,24 @@ static void checksums_are_those_of_xxh3(void **state) {
     char identity[IDENTITY_SIZE];
     checksum_identity("", 0, identity);
     assert_string_equal(identity, "99aa06d3014798d86001c324468d497f");
+
+    /* In blocks of any size they are the same. */
+    char bytes[5000], whole[IDENTITY_SIZE];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * i % 251);
+    checksum_identity(bytes, sizeof bytes, whole);
+    for (size_t block = 1; block <= sizeof bytes; block = 7 * block + 1) {
+        struct checksum *sum = checksum_begin(), *sum128 = checksum_begin();
+        assert_true(sum && sum128);
+        for (size_t begin = 0; begin < sizeof bytes; begin += block) {
+            const size_t left = sizeof bytes - begin;
+            checksum_add(sum, bytes + begin, left < block ? left : block);
+            checksum_add(sum128, bytes + begin, left < block ? left : block);
+        }
+        assert_true(checksum_end(sum) == checksum64(bytes, sizeof bytes));
+        checksum_end_identity(sum128, identity);
+        assert_string_equal(identity, whole);
+    }
 }
 
 static void written_file_reads_back_and_replaces(void **state) {

@@ -237,7 +237,7 @@ static void test_set_covers_the_predictions_once(void **state) {
     static const uint64_t wanted[] = {1, 7, 8, 9, 48, 49, 50, UINT64_MAX};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         struct test_set set;
-        assert_int_equal(test_set_open(&set, *state, "aa", PIECES, T, wanted[i], &error), 0);
+        assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, T, wanted[i], &error), 0);
         assert_int_equal(set.predictions, wanted[i] < 49 ? wanted[i] : 49);
         assert_int_equal(set.windows, (set.predictions + T - 1) / T);
         uint64_t place = 0;
@@ -261,7 +261,8 @@ static void test_set_covers_the_predictions_once(void **state) {
 static void losses_of_the_unigram_model_are_zero_and_bytes_are_those_of_the_text(void **state) {
     make_shard(*state, "aa", "test", 50, "v");
     struct test_set set;
-    assert_int_equal(test_set_open(&set, *state, "aa", PIECES, 100, 1000, &error), 0); /* T longer than the text */
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, 100, 1000, &error),
+                     0); /* T longer than the text */
     assert_int_equal(set.windows, 1);
     uint16_t tokens[101];
     test_set_get(&set, 0, 1, tokens);
@@ -283,16 +284,16 @@ static void losses_of_the_unigram_model_are_zero_and_bytes_are_those_of_the_text
 
 static void impossible_test_sets_are_refused(void **state) {
     struct test_set set;
-    assert_int_equal(test_set_open(&set, *state, "aa", PIECES, T, 10, &error), -1);
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, T, 10, &error), -1);
     assert_non_null(strstr(error.message, "aa.test.tokens"));
     make_shard(*state, "aa", "test", 1, "v");
-    assert_int_equal(test_set_open(&set, *state, "aa", PIECES, T, 10, &error), -1);
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, T, 10, &error), -1);
     make_shard(*state, "aa", "test", 2, "v"); /* predicts the end piece alone */
-    assert_int_equal(test_set_open(&set, *state, "aa", PIECES, T, 10, &error), -1);
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, T, 10, &error), -1);
     assert_non_null(strstr(error.message, "stand for no text"));
     make_shard(*state, "aa", "test", 20, "v");
-    assert_int_equal(test_set_open(&set, *state, "aa", PIECES, T, 0, &error), -1);
-    assert_int_equal(test_set_open(&set, *state, "aa", 7, T, 10, &error), -1);
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", PIECES, T, 0, &error), -1);
+    assert_int_equal(test_set_open(&set, *state, "aa", "test", 7, T, 10, &error), -1);
     assert_null(set.shard.mapping);
 }
 

@@ -1,4 +1,4 @@
-/* corpus/: text files, synthetic languages, vocabularies, shards, held-out documents. */
+/* corpus/: synthetic languages, vocabularies, shards, held-out documents. */
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -7,136 +7,13 @@
 #include "corpus/synthetic.h"
 #include "corpus/text.h"
 #include "corpus/vocabulary.h"
-#include "tests/test.h"
+#include "tests/text_files.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 static struct error error;
-
-static void write_text(const char *folder, const char *name, const void *bytes, size_t size, char *path) {
-    assert_int_equal(file_join(path, folder, name, &error), 0);
-    assert_int_equal(file_write(path, bytes, size, &error), 0);
-}
-
-static void write_gzip(const char *folder, const char *name, const char *bytes, size_t size, char *path) {
-    assert_int_equal(file_join(path, folder, name, &error), 0);
-    gzFile file = gzopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(gzwrite(file, bytes, (unsigned)size), size);
-    assert_int_equal(gzclose(file), Z_OK);
-}
-
-/* Reads a file that holds exactly these documents and this many broken lines. */
-static void assert_documents(const char *path, const char *const *documents, uint64_t broken, uint64_t first_broken) {
-    struct text_reader *reader;
-    const char *text;
-    size_t size;
-    assert_int_equal(text_open(&reader, path, &error), 0);
-    for (; *documents; documents++) {
-        assert_int_equal(text_next(reader, &text, &size, &error), 1);
-        assert_string_equal(text, *documents);
-        assert_int_equal(size, strlen(*documents));
-    }
-    assert_int_equal(text_next(reader, &text, &size, &error), 0);
-    assert_int_equal(text_next(reader, &text, &size, &error), 0);
-    uint64_t first;
-    assert_int_equal(text_broken_lines(reader, &first), broken);
-    assert_int_equal(first, first_broken);
-    text_close(reader);
-}
-
-static void json_lines_give_documents_and_broken_lines_are_counted(void **state) {
-    static const char lines[] = "\xEF\xBB\xBF{\"text\": \"one\"}\r\n"
-                                "\n"
-                                "{\"text\": \"broken\n"
-                                "{\"other\": 1}\n"
-                                "{\"text\": 7}\n"
-                                "[\"text\"]\n"
-                                "{\"text\": \"not \xFF UTF-8\"}\n"
-                                "{\"text\": \"\"}\n"
-                                "{\"id\": 3, \"text\": \"zw\\u00f6lf\\nlines\"}";
-    static const char *const documents[] = {"one", "zw\xC3\xB6lf\nlines", NULL};
-    char path[FILE_PATH_SIZE];
-    write_text(*state, "a.jsonl", lines, sizeof lines - 1, path);
-    assert_documents(path, documents, 5, 3);
-    write_gzip(*state, "b.jsonl.gz", lines, sizeof lines - 1, path);
-    assert_documents(path, documents, 5, 3);
-}
-
-static void plain_text_is_cut_at_blank_lines(void **state) {
-    static const char lines[] =
-        "\xEF\xBB\xBF\r\n \t\r\none\r\ntwo\r\n\r\n\r\nthree\n\xC3(\nstill three\nze\0ro\n\nfour";
-    static const char *const documents[] = {"one\ntwo", "three\nstill three", "four", NULL};
-    char path[FILE_PATH_SIZE];
-    write_text(*state, "a.txt", lines, sizeof lines - 1, path);
-    assert_documents(path, documents, 2, 8);
-    write_gzip(*state, "b.txt.gz", lines, sizeof lines - 1, path);
-    assert_documents(path, documents, 2, 8);
-    static const char *const nothing[] = {NULL};
-    write_text(*state, "empty.txt", "", 0, path);
-    assert_documents(path, nothing, 0, 0);
-}
-
-static void very_long_lines_are_read(void **state) {
-    enum { LETTERS = 3000000 };
-    char *text = malloc(LETTERS + 1), *line = malloc(LETTERS + 64), path[FILE_PATH_SIZE];
-    assert_true(text && line);
-    memset(text, 'x', LETTERS);
-    text[LETTERS] = '\0';
-    const char *documents[] = {text, "short", NULL};
-    const int size = snprintf(line, LETTERS + 64, "{\"text\": \"%s\"}\n{\"text\": \"short\"}\n", text);
-    write_gzip(*state, "long.jsonl.gz", line, (size_t)size, path);
-    assert_documents(path, documents, 0, 0);
-    free(text);
-    free(line);
-}
-
-static void damaged_gzip_is_an_error_that_names_the_file(void **state) {
-    char path[FILE_PATH_SIZE], *lines = malloc(70000), *bytes;
-    size_t size;
-    assert_non_null(lines);
-    for (uint64_t i = 0; i < 1000; i++) /* not compressible to a few bytes */
-        snprintf(lines + 33 * i, 34, "{\"text\": \"%020llu\"}\n", (unsigned long long)random_u64(1, 0, i));
-    write_gzip(*state, "whole.jsonl.gz", lines, 33 * 1000, path);
-    free(lines);
-    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &error), 0);
-    for (int damage = 0; damage < 2; damage++) {
-        bytes[size / 2] ^= (char)damage; /* first cut off, then one bit wrong */
-        write_text(*state, "part.jsonl.gz", bytes, damage ? size : size - 100, path);
-        struct text_reader *reader;
-        const char *text;
-        size_t text_size;
-        int status;
-        assert_int_equal(text_open(&reader, path, &error), 0);
-        while ((status = text_next(reader, &text, &text_size, &error)) == 1)
-            continue;
-        assert_int_equal(status, -1);
-        assert_non_null(strstr(error.message, "part.jsonl.gz"));
-        assert_non_null(strstr(error.message, "damaged or cut off"));
-        text_close(reader);
-    }
-    free(bytes);
-}
-
-static void texts_are_found_by_language_and_ending(void **state) {
-    char path[FILE_PATH_SIZE], written[FILE_PATH_SIZE];
-    struct text_reader *reader;
-    assert_int_equal(text_find(path, *state, "en", &error), -1);
-    assert_non_null(strstr(error.message, "en.jsonl"));
-    write_text(*state, "en.txt.gz", "x", 1, written);
-    assert_int_equal(text_find(path, *state, "en", &error), 0);
-    assert_string_equal(path, written);
-    write_text(*state, "en.jsonl", "x", 1, written);
-    assert_int_equal(text_find(path, *state, "en", &error), 0);
-    assert_string_equal(path, written);
-    assert_int_equal(text_open(&reader, "text.pdf", &error), -1);
-    assert_int_equal(error.code, ERROR_INPUT);
-    assert_int_equal(text_open(&reader, "/nowhere/en.txt", &error), -1);
-    assert_non_null(strstr(error.message, "/nowhere/en.txt"));
-}
 
 static const struct synthetic_settings stock = {.words = 400, .shared_words = 0.6, .seed = 11};
 
@@ -194,13 +71,14 @@ static bool has_word(const struct words *words, const char *word) {
 }
 
 static void read_words(struct words *words, const char *folder, const char *language) {
-    char path[FILE_PATH_SIZE];
+    struct text_files files;
     struct text_reader *reader;
     const char *text;
     size_t size;
     words->count = 0;
-    assert_int_equal(text_find(path, folder, language, &error), 0);
-    assert_int_equal(text_open(&reader, path, &error), 0);
+    assert_int_equal(text_find(&files, folder, language, &error), 0);
+    assert_int_equal(text_open(&reader, files.paths[0], &error), 0);
+    text_files_free(&files);
     while (text_next(reader, &text, &size, &error) == 1) {
         char *copy = strdup(text), *rest = copy;
         for (char *word; (word = strtok_r(rest, " .", &rest));) {
@@ -534,9 +412,10 @@ static const struct encode_settings hold_out = {.test_fraction = 0.2, .test_toke
 static struct encode_result encode(const char *folder, const char *language, const char *text,
                                    const struct vocabulary *vocabulary, const struct encode_settings *settings) {
     struct encode_result result;
-    char path[FILE_PATH_SIZE];
-    assert_int_equal(file_join(path, folder, text, &error), 0);
-    assert_int_equal(encode_language(folder, language, path, vocabulary, settings, &result, &error), 0);
+    char path[1][FILE_PATH_SIZE];
+    const struct text_files files = {1, path};
+    assert_int_equal(file_join(path[0], folder, text, &error), 0);
+    assert_int_equal(encode_language(folder, language, &files, vocabulary, settings, &result, &error), 0);
     return result;
 }
 
@@ -628,7 +507,6 @@ static void order_and_repetition_do_not_change_the_split(void **state) {
     assert_int_equal(forward.duplicates, 0);
     assert_int_equal(backward.duplicates, forward.train_documents + forward.test_documents);
     assert_int_equal(backward.broken_lines, 1);
-    assert_int_equal(backward.first_broken_line, 1);
     assert_int_equal(backward.test_documents, forward.test_documents);
     assert_int_equal(backward.train_tokens, forward.train_tokens);
     struct shard a, b;
@@ -646,24 +524,83 @@ static void order_and_repetition_do_not_change_the_split(void **state) {
     vocabulary_close(vocabulary);
 }
 
+/* The lines of aa.jsonl, cut in three files with a duplicate in the last, are the documents of aa.jsonl. */
+static void several_files_are_one_text_and_parts_are_used_again(void **state) {
+    struct vocabulary *vocabulary = make_vocabulary(*state);
+    const struct encode_result whole = encode(*state, "aa", "aa.jsonl", vocabulary, &hold_out);
+    size_t size, begin = 0;
+    char *bytes = read_bytes(*state, "aa.jsonl", &size), paths[3][FILE_PATH_SIZE], part[FILE_PATH_SIZE];
+    for (int f = 0; f < 3; f++) {
+        static const char *const names[] = {"cut-0000.jsonl", "cut-0001.jsonl.zst", "cut-0002.jsonl.gz"};
+        size_t end = f == 2 ? size : size * (size_t)(f + 1) / 3;
+        while (bytes[end - 1] != '\n')
+            end++;
+        if (f == 2) /* a line of the second file again */
+            while (bytes[--begin - 1] != '\n')
+                continue;
+        if (f == 0)
+            write_text(*state, names[f], bytes + begin, end - begin, paths[f]);
+        else
+            (f == 1 ? write_zstd : write_gzip)(*state, names[f], bytes + begin, end - begin, paths[f]);
+        begin = end;
+    }
+    struct text_files files;
+    struct encode_result result;
+    struct part_header header;
+    assert_int_equal(text_find(&files, *state, "cut", &error), 0);
+    /* Interrupted behind the second file: its part is used again, not made anew. */
+    assert_int_equal(encode_file(*state, "cut", files.paths[1], vocabulary, &header, &error), 0);
+    assert_int_equal(part_path(part, *state, "cut", files.paths[1], &error), 0);
+    struct stat before, after;
+    assert_int_equal(stat(part, &before), 0);
+    assert_int_equal(encode_file(*state, "cut", files.paths[1], vocabulary, &header, &error), 0);
+    assert_int_equal(stat(part, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    /* A part that is cut off, or of other text, is made anew. */
+    assert_int_equal(truncate(part, before.st_size - 1), 0);
+    assert_int_equal(part_path(part, *state, "cut", files.paths[0], &error), 0);
+    assert_int_equal(encode_file(*state, "cut", paths[2], vocabulary, &header, &error), 0);
+    char other[FILE_PATH_SIZE];
+    assert_int_equal(part_path(other, *state, "cut", paths[2], &error), 0);
+    assert_int_equal(rename(other, part), 0);
+    assert_int_equal(encode_language(*state, "cut", &files, vocabulary, &hold_out, &result, &error), 0);
+    assert_false(file_exists(part));
+    assert_int_equal(result.duplicates, 1);
+    assert_int_equal(result.train_documents, whole.train_documents);
+    static const char *const splits[] = {"train", "test"};
+    for (int s = 0; s < 2; s++) {
+        struct shard a, b;
+        open_shard(&a, *state, "aa", splits[s]);
+        open_shard(&b, *state, "cut", splits[s]);
+        assert_int_equal(a.header.payload_checksum, b.header.payload_checksum);
+        assert_string_not_equal(a.header.text, b.header.text);
+        shard_close(&a);
+        shard_close(&b);
+    }
+    text_files_free(&files);
+    free(bytes);
+    vocabulary_close(vocabulary);
+}
+
 static void test_budget_is_a_limit_and_too_little_text_an_error(void **state) {
     struct vocabulary *vocabulary = make_vocabulary(*state);
     struct encode_settings settings = hold_out;
     settings.test_tokens_max = 700;
     const struct encode_result result = encode(*state, "aa", "aa.jsonl", vocabulary, &settings);
     assert_in_range(result.test_tokens, 300, 700);
-    char path[FILE_PATH_SIZE];
+    char path[1][FILE_PATH_SIZE];
+    const struct text_files files = {1, path};
     struct encode_result none;
-    write_text(*state, "one.txt", "a single document\n", 18, path);
-    assert_int_equal(encode_language(*state, "one", path, vocabulary, &hold_out, &none, &error), -1);
+    write_text(*state, "one.txt", "a single document\n", 18, path[0]);
+    assert_int_equal(encode_language(*state, "one", &files, vocabulary, &hold_out, &none, &error), -1);
     assert_int_equal(error.code, ERROR_INPUT);
     assert_non_null(strstr(error.message, "more text"));
-    write_text(*state, "none.txt", "\n\n", 2, path);
-    assert_int_equal(encode_language(*state, "none", path, vocabulary, &hold_out, &none, &error), -1);
+    write_text(*state, "none.txt", "\n\n", 2, path[0]);
+    assert_int_equal(encode_language(*state, "none", &files, vocabulary, &hold_out, &none, &error), -1);
     assert_non_null(strstr(error.message, "no documents"));
     settings.test_fraction = 1;
-    assert_int_equal(encode_language(*state, "one", path, vocabulary, &settings, &none, &error), -1);
-    assert_int_equal(encode_language("/nowhere", "one", path, vocabulary, &hold_out, &none, &error), -1);
+    assert_int_equal(encode_language(*state, "one", &files, vocabulary, &settings, &none, &error), -1);
+    assert_int_equal(encode_language("/nowhere", "one", &files, vocabulary, &hold_out, &none, &error), -1);
     /* Nothing is left behind by what failed. */
     char command[FILE_PATH_SIZE];
     snprintf(command, sizeof command, "! ls '%s' | grep -E '^(one|none)\\..*tokens|tmp'", (const char *)*state);
@@ -675,11 +612,6 @@ static void test_budget_is_a_limit_and_too_little_text_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(json_lines_give_documents_and_broken_lines_are_counted),
-        IN_FOLDER(plain_text_is_cut_at_blank_lines),
-        IN_FOLDER(very_long_lines_are_read),
-        IN_FOLDER(damaged_gzip_is_an_error_that_names_the_file),
-        IN_FOLDER(texts_are_found_by_language_and_ending),
         IN_FOLDER(synthetic_text_has_known_bytes_and_its_size),
         IN_FOLDER(languages_of_a_family_share_words_and_others_do_not),
         IN_FOLDER(impossible_synthetic_languages_are_refused),
@@ -693,6 +625,7 @@ int main(void) {
         IN_FOLDER(forged_shard_headers_never_lead_out_of_the_file),
         IN_FOLDER(splits_are_whole_documents_and_hold_the_right_counts),
         IN_FOLDER(order_and_repetition_do_not_change_the_split),
+        IN_FOLDER(several_files_are_one_text_and_parts_are_used_again),
         IN_FOLDER(test_budget_is_a_limit_and_too_little_text_an_error),
     };
     return cmocka_run_group_tests_name("corpus", tests, NULL, NULL);

@@ -26,6 +26,9 @@ static void read_plan(const char *path, struct study *study, struct plan *plan) 
     struct error error = {0};
     assert_int_equal(study_read(path, study, stderr, &error), 0);
     assert_int_equal(plan_make(study, plan, &error), 0);
+    for (uint32_t l = 0; l < study->language_count; l++) /* as if there were shards */
+        study->train_tokens[l] = 100000 + 1000000ull * l;
+    assert_int_equal(plan_identify(study, plan, &error), 0);
 }
 
 /* The study and plan of base with its first `from` replaced. */
@@ -127,6 +130,7 @@ static void specification_says_everything(void **state) {
     assert_string_equal(spec->tokens_folder, study.tokens_folder);
     assert_int_equal(spec->language_count, 3);
     assert_int_equal(spec->test_count, 3);
+    assert_int_equal(run_spec_evaluations(spec), 3);
     static const char *const codes[] = {"en", "es", "ru"};
     static const double weights[] = {0.25, 0.25, 0.5};
     for (int l = 0; l < 3; l++) {
@@ -169,6 +173,50 @@ static void monolingual_and_bilingual_runs_are_aligned(void **state) {
     assert_true(study.reference_tokens / ((double)mono->evaluation_steps * mono->batch * mono->sequence) > 4);
     free(mono);
     free(pair);
+    plan_free(&plan);
+    study_free(&study);
+}
+
+/* A run at small has 1000448 tokens, that at large too; en has 100 000, es 1 100 000, ru 2 100 000. */
+static void weights_follow_from_the_tokens_of_the_languages(void **state) {
+    static const struct {
+        const char *mixture;
+        double weights[3];
+    } cases[] = {
+        {"{unimax: 1}", {100000 / 1000448., 450224 / 1000448., 450224 / 1000448.}},
+        {"{unimax: 10, languages: [ru, es, en]}", {1 / 3., 1 / 3., 1 / 3.}},
+        {"{unimax: 1, shares: {ru: 0.5}}", {100000 / 1000448., 0.5 - 100000 / 1000448., 0.5}},
+        {"{temperature: 1}", {1 / 33., 11 / 33., 21 / 33.}},
+    };
+    static const char even[] = "{ru: 2, en: 1, es: 1}";
+    struct run_spec *spec = malloc(sizeof *spec);
+    assert_non_null(spec);
+    char identities[4][IDENTITY_SIZE];
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct study study;
+        struct plan plan;
+        plan_of(*state, even, cases[c].mixture, &study, &plan);
+        plan_spec(&study, &plan, 5, 1, spec);
+        for (int l = 0; l < 3; l++)
+            assert_true(fabs(spec->weights[l] - cases[c].weights[l]) < 1e-12);
+        memcpy(identities[c], plan.runs[5].identity, IDENTITY_SIZE);
+        for (size_t other = 0; other < c; other++)
+            assert_string_not_equal(identities[c], identities[other]);
+        plan_free(&plan);
+        study_free(&study);
+    }
+    free(spec);
+    /* Not enough text for so few epochs. */
+    struct study study;
+    struct plan plan;
+    struct error error;
+    plan_of(*state, even, "{unimax: 1, languages: [en, es]}", &study, &plan);
+    study.train_tokens[1] = 800000;
+    plan_free(&plan);
+    assert_int_equal(plan_make(&study, &plan, &error), 0);
+    assert_int_equal(plan_identify(&study, &plan, &error), -1);
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_non_null(strstr(error.message, "mixture 'three', size 'large': 1 epochs of"));
     plan_free(&plan);
     study_free(&study);
 }
@@ -318,6 +366,7 @@ int main(void) {
         IN_FOLDER(steps_flops_and_memory_are_those_of_the_formulas),
         IN_FOLDER(specification_says_everything),
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
+        IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),
         IN_FOLDER(table_fits_80_columns_and_tells_what_scores_lack),

@@ -168,6 +168,19 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "12:46: mixture 'four' is the same as 'three'; keep one\n"},
         {"three: [en, es, ru]", "three: {en: 1, es: -1}",
          "12:48: a weight cannot be '-1'; it is a number from 1e-6 to 1e6\n"},
+        {"three: [en, es, ru]", "three: {unimax: 0, languages: [en, es]}",
+         "12:45: unimax cannot be '0'; it is a number of epochs up to 1e6\n"},
+        {"three: [en, es, ru]", "three: {temperature: 0.5}",
+         "12:50: temperature cannot be '0.5'; it is a number from 1 to 1e6\n"},
+        {"three: [en, es, ru]", "three: {temperature: 5, shares: {en: 0.1}}",
+         "12:53: 'shares' cannot be here; a mixture is {temperature: T, languages: [...]} or {unimax: epochs, "
+         "languages: [...], shares: {language: share}}\n"},
+        {"three: [en, es, ru]", "three: {unimax: 4, languages: [en, es], shares: {ru: 0.1}}",
+         "12:77: 'ru' has a share but is not in the mixture; add it to `languages` here\n"},
+        {"three: [en, es, ru]", "three: {unimax: 4, shares: {en: 0.5, ru: 0.5}}",
+         "12:48: shares leave nothing to Unimax; take smaller ones, of fewer languages\n"},
+        {"three: [en, es, ru]", "three: {unimax: 4}, four: {languages: [ru, es, en], unimax: 4}",
+         "12:49: mixture 'four' is the same as 'three'; keep one\n"},
         {"three: [en, es, ru]", "three: [en]", "12:29: mixture 'three' has one language; that is a monolingual run\n"},
         {"three: [en, es, ru]", "3: [en, es]",
          "12:29: a mixture cannot be named '3'; it is a name of at most 63 letters, digits, spaces and - _ . +, "
@@ -328,11 +341,11 @@ static void mixtures_are_ordered_and_sum_to_one(void **state) {
     assert_int_equal(group->mixtures[0].language_count, 3);
     for (uint32_t l = 0; l < 3; l++) {
         assert_int_equal(group->mixtures[0].languages[l], l);
-        assert_true(fabs(group->mixtures[0].weights[l] - 1.0 / 3) < 1e-15);
+        assert_true(fabs(group->mixtures[0].given[l] - 1.0 / 3) < 1e-15);
     }
     assert_int_equal(group->mixtures[1].languages[0], 0);
     assert_int_equal(group->mixtures[1].languages[1], 2);
-    assert_true(group->mixtures[1].weights[0] == 0.25 && group->mixtures[1].weights[1] == 0.75);
+    assert_true(group->mixtures[1].given[0] == 0.25 && group->mixtures[1].given[1] == 0.75);
     study_free(&study);
     free(said);
     free(text);

@@ -116,9 +116,10 @@ static int make_shards(void **state) {
     int result = 0;
     for (int l = 0; l < 3 && result == 0; l++) {
         struct encode_result encoded;
-        char text[FILE_PATH_SIZE];
-        snprintf(text, sizeof text, "%.900s/%s.jsonl", tokens_folder, LANGUAGES[l]);
-        result = encode_language(tokens_folder, LANGUAGES[l], text, vocabulary, &held_out, &encoded, &error);
+        char text[1][FILE_PATH_SIZE];
+        snprintf(text[0], sizeof text[0], "%.900s/%s.jsonl", tokens_folder, LANGUAGES[l]);
+        result = encode_language(tokens_folder, LANGUAGES[l], &(struct text_files){1, text}, vocabulary, &held_out,
+                                 &encoded, &error);
     }
     vocabulary_close(vocabulary);
     return result;
@@ -464,14 +465,14 @@ static void encode_pages(const char *folder) {
     struct encode_result encoded;
     struct vocabulary *vocabulary = NULL;
     struct error error = {0};
-    char command[FILE_PATH_SIZE], text[FILE_PATH_SIZE], model[FILE_PATH_SIZE];
+    char command[FILE_PATH_SIZE], text[1][FILE_PATH_SIZE], model[FILE_PATH_SIZE];
     snprintf(command, sizeof command, "cat README.md docs/*.md > '%.900s/en.txt'", folder);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): our own path */
-    snprintf(text, sizeof text, "%.900s/en.txt", folder);
+    snprintf(text[0], sizeof text[0], "%.900s/en.txt", folder);
     snprintf(model, sizeof model, "%.900s/vocabulary.model", folder);
     if (vocabulary_train(model, folder, (const char[][LANGUAGE_CODE_SIZE]){"en"}, 1, &settings, &error) != 0 ||
         vocabulary_open(&vocabulary, model, &error) != 0 ||
-        encode_language(folder, "en", text, vocabulary, &held_out, &encoded, &error) != 0)
+        encode_language(folder, "en", &(struct text_files){1, text}, vocabulary, &held_out, &encoded, &error) != 0)
         fail_msg("%s", error.message);
     vocabulary_close(vocabulary);
 }

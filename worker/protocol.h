@@ -2,14 +2,18 @@
  * All ranks run one binary, so structs travel as bytes.
  *
  *   worker                          coordinator (rank 0)
- *                             <-    MESSAGE_RUN run_spec, to each member of the run, or MESSAGE_STOP int: ranks that
- * are lost MESSAGE_BEGUN run_begun   ->    once it is known from which step MESSAGE_CURVE, _LOSSES, _SEEN, _NOTE ->
- * while the run goes on
+ *                             <-    MESSAGE_RUN run_spec, to each member of the run
+ *   MESSAGE_BEGUN run_begun   ->    once it is known from which step
+ *   MESSAGE_CURVE, ...        ->    and _LOSSES, _SEEN, _NOTE while the run goes on
  *                             <-    MESSAGE_HALT (empty): stop the run behind a checkpoint
  *                             <-    MESSAGE_ABANDON (empty): leave the run at once, if there still is one
  *   MESSAGE_ENDED run_result  ->    asks for the next at the same time; from every member; answers an abandon, too
+ *                             <-    MESSAGE_STOP int: it was the last; so many ranks are lost
  *
- * The leader of a run alone tells of it until it ends. */
+ * The leader of a run alone tells of it until it ends. Before the first run, where the corpus is not there yet
+ * (worker/encode_task.h):
+ *                             <-    MESSAGE_ENCODE encode_task
+ *   MESSAGE_ENCODED encode_answer -> */
 #ifndef SWEEP_WORKER_PROTOCOL_H
 #define SWEEP_WORKER_PROTOCOL_H
 
@@ -22,12 +26,14 @@ enum message_tag {
     MESSAGE_STOP,
     MESSAGE_HALT,
     MESSAGE_ABANDON,
-    MESSAGE_BEGUN,  /* struct run_begun */
-    MESSAGE_CURVE,  /* struct curve_point */
-    MESSAGE_LOSSES, /* struct loss_point */
-    MESSAGE_SEEN,   /* struct language_tokens */
-    MESSAGE_NOTE,   /* struct run_note */
-    MESSAGE_ENDED,  /* struct run_result */
+    MESSAGE_BEGUN,   /* struct run_begun */
+    MESSAGE_CURVE,   /* struct curve_point */
+    MESSAGE_LOSSES,  /* struct loss_point */
+    MESSAGE_SEEN,    /* struct language_tokens */
+    MESSAGE_NOTE,    /* struct run_note */
+    MESSAGE_ENDED,   /* struct run_result */
+    MESSAGE_ENCODE,  /* struct encode_task, to a worker that has no run */
+    MESSAGE_ENCODED, /* struct encode_answer */
 };
 
 /* How a run begins. */

@@ -43,10 +43,16 @@ struct run_spec {
 
     char tokens_folder[FILE_PATH_SIZE];
     uint32_t language_count; /* of the mixture */
-    uint32_t test_count;     /* test sets to evaluate */
+    uint32_t test_count;     /* languages to evaluate */
+    uint32_t parallel;       /* 1: on the parallel set, too */
     double weights[LANGUAGES_MAX];
     char languages[LANGUAGES_MAX][LANGUAGE_CODE_SIZE];
     char tests[LANGUAGES_MAX][LANGUAGE_CODE_SIZE];
 };
+
+/* Evaluations at a time: every language on its test set, then every one on the parallel set. */
+static inline uint32_t run_spec_evaluations(const struct run_spec *spec) {
+    return spec->test_count * (1 + spec->parallel);
+}
 
 #endif

@@ -27,12 +27,12 @@ struct training {
     const struct run_spec *spec;
     const struct run_sink *sink;
     struct batches *batches;
-    struct test_set *tests; /* [test_count] */
+    struct test_set *tests; /* [run_spec_evaluations] */
     uint32_t tests_open;
     struct model *model;
     uint16_t *tokens;             /* [micro_batch, T + 1] */
     float *losses;                /* [micro_batch, T] */
-    struct loss_point *points;    /* [test_count] */
+    struct loss_point *points;    /* [run_spec_evaluations] */
     struct language_tokens *seen; /* [language_count] */
     double model_seconds;         /* spent in model code so far */
     double saved;                 /* when the last checkpoint was taken, omp_get_wtime() */
@@ -72,23 +72,28 @@ static void training_close(struct training *training) {
     free(training->seen);
 }
 
+/* Of evaluation i. */
+static const char *set_name(const struct run_spec *spec, uint32_t i) {
+    return i < spec->test_count ? "test" : "parallel";
+}
+
 static int training_open(struct training *training, struct error *error) {
     const struct run_spec *spec = training->spec;
     const struct model_setup setup = model_setup(spec);
     if (batches_open(&training->batches, spec->tokens_folder, spec->languages, spec->weights, spec->language_count,
                      spec->shape.vocabulary, spec->batch, spec->sequence, spec->key, error) != 0)
         return -1;
-    training->tests = calloc(spec->test_count, sizeof *training->tests);
+    training->tests = calloc(run_spec_evaluations(spec), sizeof *training->tests);
     training->tokens = malloc(token_bytes(&setup));
     training->losses = malloc(loss_bytes(&setup));
-    training->points = calloc(spec->test_count, sizeof *training->points);
+    training->points = calloc(run_spec_evaluations(spec), sizeof *training->points);
     training->seen = calloc(spec->language_count, sizeof *training->seen);
     if (!training->tests || !training->tokens || !training->losses || !training->points || !training->seen)
         return error_set(error, ERROR_FAILED, "run %u: no memory for its batches", spec->run);
-    for (; training->tests_open < spec->test_count; training->tests_open++)
+    for (; training->tests_open < run_spec_evaluations(spec); training->tests_open++)
         if (test_set_open(&training->tests[training->tests_open], spec->tokens_folder,
-                          spec->tests[training->tests_open], spec->shape.vocabulary, spec->sequence,
-                          spec->evaluation_tokens, error) != 0)
+                          spec->tests[training->tests_open % spec->test_count], set_name(spec, training->tests_open),
+                          spec->shape.vocabulary, spec->sequence, spec->evaluation_tokens, error) != 0)
             return -1;
     const double start = omp_get_wtime();
     const int result = model_create(&training->model, &setup, error);
@@ -125,21 +130,22 @@ static uint64_t tokens_of_language(const struct training *training, const char *
 
 static int evaluate(struct training *training, uint64_t steps, struct error *error) {
     const struct run_spec *spec = training->spec;
-    for (uint32_t i = 0; i < spec->test_count; i++) {
+    for (uint32_t i = 0; i < run_spec_evaluations(spec); i++) {
+        const char *language = spec->tests[i % spec->test_count];
         const struct test_losses losses =
             test_set_losses(&training->tests[i], test_loss_sum(training, &training->tests[i]));
         struct loss_point *point = &training->points[i];
         *point = (struct loss_point){.run = spec->run,
                                      .step = (uint32_t)steps,
                                      .tokens = steps * spec->batch * spec->sequence,
-                                     .tokens_target = tokens_of_language(training, spec->tests[i], steps),
-                                     .set = "test",
+                                     .tokens_target = tokens_of_language(training, language, steps),
                                      .cross_entropy = losses.cross_entropy,
                                      .unigram_normalised = losses.unigram_normalised,
                                      .bits_per_byte = losses.bits_per_byte};
-        memcpy(point->language, spec->tests[i], LANGUAGE_CODE_SIZE);
+        memcpy(point->language, language, LANGUAGE_CODE_SIZE);
+        snprintf(point->set, sizeof point->set, "%s", set_name(spec, i));
     }
-    return training->sink->add_losses(training->sink->context, training->points, spec->test_count, error);
+    return training->sink->add_losses(training->sink->context, training->points, run_spec_evaluations(spec), error);
 }
 
 /* One optimizer step; returns the mean loss of its batch, not finite when training has broken down. */

@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "worker/encode_task.h"
 #include "worker/stop.h"
 
 #include <omp.h>
@@ -144,6 +145,10 @@ bool worker_serve(MPI_Comm comm, run_function *train) {
         if (status.MPI_TAG == MESSAGE_RUN) {
             MPI_Recv(spec, sizeof *spec, MPI_BYTE, 0, MESSAGE_RUN, comm, MPI_STATUS_IGNORE);
             serve_run(&worker, train, spec, &sink);
+            continue;
+        }
+        if (status.MPI_TAG == MESSAGE_ENCODE) {
+            encode_task_serve(comm);
             continue;
         }
         if (status.MPI_TAG == MESSAGE_STOP)
