@@ -38,6 +38,7 @@ struct idle_study {
     struct study_group group;
     uint32_t zero;
     double one;
+    uint64_t tokens;
     char language[1][LANGUAGE_CODE_SIZE];
 };
 
@@ -47,6 +48,7 @@ static int idle_study_make(struct idle_study *idle, uint64_t runs, uint64_t poin
         .size = {.name = "none", .shape = {1, 1, 1, 2, 1, 2}, .tokens = points ? points : 1, .batch = 1},
         .group = {.kind = "monolingual", .size_count = 1},
         .one = 1,
+        .tokens = 1,
         .language = {"xx"}};
     idle->group.mixture_count = (uint32_t)runs;
     idle->group.sizes = &idle->zero;
@@ -59,6 +61,7 @@ static int idle_study_make(struct idle_study *idle, uint64_t runs, uint64_t poin
     idle->study = (struct study){.name = "bench",
                                  .language_count = 1,
                                  .languages = idle->language,
+                                 .train_tokens = &idle->tokens,
                                  .size_count = 1,
                                  .sizes = &idle->size,
                                  .sequence = 1,
