@@ -228,7 +228,7 @@ static int save(struct training *training, uint64_t steps, double loss_sum, stru
     if (file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed", spec->checkpoint);
     training->saved = omp_get_wtime();
-    return model_save(training->model, spec->checkpoint, &checkpoint, error);
+    return model_save(training->model, spec->checkpoint, &checkpoint, NULL, error);
 }
 
 static bool save_is_due(const struct training *training, uint64_t steps) {
