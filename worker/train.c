@@ -4,6 +4,7 @@
 #include "corpus/test_set.h"
 #include "model/checkpoint.h"
 #include "model/schedule.h"
+#include "worker/group.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -25,22 +26,40 @@ struct training {
     struct batches *batches;
     struct test_set *tests; /* [test_count] */
     uint32_t tests_open;
+    struct group group;
     struct model *model;
-    uint16_t *tokens;             /* [micro_batch, T + 1] */
-    float *losses;                /* [micro_batch, T] */
-    struct loss_point *points;    /* [test_count] */
-    struct language_tokens *seen; /* [language_count] */
-    double model_seconds;         /* spent in model code so far */
-    double saved;                 /* when the last checkpoint was taken, omp_get_wtime() */
+    size_t owned[RUN_RANKS_MAX + 1]; /* bytes; member m has the moments of the parameters from there on, */
+    size_t sums[RUN_RANKS_MAX + 1];  /* and the square sums */
+    double *report; /* what the members tell each other in a step: struct decision, losses of shards, square sums; */
+    size_t reports[RUN_RANKS_MAX + 1]; /* bytes; member m's from there on */
+    uint16_t *tokens;                  /* [micro_batch, T + 1] */
+    float *losses;                     /* [members, micro_batch, T] */
+    struct loss_point *points;         /* [test_count] */
+    struct language_tokens *seen;      /* [language_count] */
+    double model_seconds;              /* spent in model code so far */
+    double saved;                      /* when the last checkpoint was taken, omp_get_wtime() */
 };
 
-static struct model_setup model_setup(const struct run_spec *spec) {
+/* What the leader says in a step, for what comes behind it: 0 or 1, but numbers, as the rest of a report. */
+struct decision {
+    double stop, save;
+};
+enum { DECISION = sizeof(struct decision) / sizeof(double) };
+
+static struct model_setup model_setup(struct training *training) {
+    const struct run_spec *spec = training->spec;
     return (struct model_setup){.shape = spec->shape,
                                 .precision = spec->precision,
                                 .batch = spec->micro_batch,
                                 .sequence = spec->sequence,
                                 .dropout = spec->dropout,
-                                .seed = spec->key};
+                                .seed = spec->key,
+                                .sharing = {.batch = spec->batch,
+                                            .shards = spec->shards,
+                                            .rank = training->group.rank,
+                                            .ranks = training->group.ranks,
+                                            .ready = group_ready,
+                                            .context = &training->group}};
 }
 
 static size_t token_bytes(const struct model_setup *setup) {
@@ -48,12 +67,15 @@ static size_t token_bytes(const struct model_setup *setup) {
 }
 
 static size_t loss_bytes(const struct model_setup *setup) {
-    return (size_t)setup->batch * setup->sequence * sizeof(float);
+    const size_t members = setup->sharing.ranks ? setup->sharing.ranks : 1;
+    return members * setup->batch * setup->sequence * sizeof(float);
 }
 
 size_t run_memory_bytes(const struct model_setup *setup) {
     const size_t model = model_memory_bytes(setup);
-    return model ? PROCESS_BYTES + model + token_bytes(setup) + loss_bytes(setup) : 0;
+    return model ? PROCESS_BYTES + model + token_bytes(setup) + loss_bytes(setup) +
+                       group_memory_bytes(setup->sharing.ranks)
+                 : 0;
 }
 
 static void training_close(struct training *training) {
@@ -61,25 +83,48 @@ static void training_close(struct training *training) {
     for (uint32_t i = 0; i < training->tests_open; i++)
         test_set_close(&training->tests[i]);
     model_destroy(training->model);
+    group_close(&training->group);
     free(training->tests);
+    free(training->report);
     free(training->tokens);
     free(training->losses);
     free(training->points);
     free(training->seen);
 }
 
+static uint32_t shard_count(const struct run_spec *spec) {
+    return spec->shards ? spec->shards : 1;
+}
+
+/* Finds where what each member owns begins. */
+static void lay_out_members(struct training *training, const struct model_setup *setup) {
+    const uint32_t ranks = training->group.ranks;
+    const size_t others = sizeof(struct decision) + shard_count(training->spec) / ranks * sizeof(double);
+    for (uint32_t m = 0; m <= ranks; m++) {
+        training->owned[m] = model_owned_first(setup, m) * sizeof(float);
+        training->sums[m] = model_square_sum_first(setup, m);
+        training->reports[m] = m * others + training->sums[m] * sizeof(double);
+    }
+}
+
 static int training_open(struct training *training, struct error *error) {
     const struct run_spec *spec = training->spec;
-    const struct model_setup setup = model_setup(spec);
+    const struct run_sink *sink = training->sink;
+    if (group_open(&training->group, spec, sink->comm, sink->abandon, sink->context, error) != 0)
+        return -1;
+    const struct model_setup setup = model_setup(training);
     if (batches_open(&training->batches, spec->tokens_folder, spec->languages, spec->weights, spec->language_count,
                      spec->shape.vocabulary, spec->batch, spec->sequence, spec->key, error) != 0)
         return -1;
     training->tests = calloc(spec->test_count, sizeof *training->tests);
     training->tokens = malloc(token_bytes(&setup));
     training->losses = malloc(loss_bytes(&setup));
+    lay_out_members(training, &setup);
+    training->report = calloc(1, training->reports[training->group.ranks]);
     training->points = calloc(spec->test_count, sizeof *training->points);
     training->seen = calloc(spec->language_count, sizeof *training->seen);
-    if (!training->tests || !training->tokens || !training->losses || !training->points || !training->seen)
+    if (!training->tests || !training->tokens || !training->losses || !training->report || !training->points ||
+        !training->seen)
         return error_set(error, ERROR_FAILED, "run %u: no memory for its batches", spec->run);
     for (; training->tests_open < spec->test_count; training->tests_open++)
         if (test_set_open(&training->tests[training->tests_open], spec->tokens_folder,
@@ -92,24 +137,48 @@ static int training_open(struct training *training, struct error *error) {
     return result;
 }
 
-/* Sum of the cross entropies over the predictions of a test set, in the order of the text. */
-static double test_loss_sum(struct training *training, const struct test_set *set) {
-    const uint32_t length = training->spec->sequence;
-    double sum = 0;
-    for (uint64_t first = 0; first < set->windows; first += training->spec->micro_batch) {
-        const uint64_t left = set->windows - first;
-        const uint32_t count = left < training->spec->micro_batch ? (uint32_t)left : training->spec->micro_batch;
-        test_set_get(set, first, count, training->tokens);
+static bool leads(const struct training *training) {
+    return training->group.rank == 0;
+}
+
+/* Brings what the other members own of an array of parameters. */
+static int share_parameters(void *context, float *parameters) {
+    struct training *training = context;
+    return group_share(&training->group, parameters, training->owned);
+}
+
+/* Windows [first, first + count) of a test set, shared out evenly: losses of all of them [count, T]. */
+static int window_losses(struct training *training, const struct test_set *set, uint64_t first, uint64_t count) {
+    const uint32_t length = training->spec->sequence, rank = training->group.rank, ranks = training->group.ranks;
+    size_t begins[RUN_RANKS_MAX + 1];
+    for (uint32_t m = 0; m <= ranks; m++)
+        begins[m] = count * m / ranks * length * sizeof(float);
+    const uint64_t mine = count * rank / ranks, end = count * (rank + 1) / ranks;
+    if (mine < end) {
+        test_set_get(set, first + mine, (uint32_t)(end - mine), training->tokens);
         const double start = omp_get_wtime();
-        model_losses(training->model, training->tokens, count, training->losses);
+        model_losses(training->model, training->tokens, (uint32_t)(end - mine), training->losses + mine * length);
         training->model_seconds += omp_get_wtime() - start;
-        for (uint32_t i = 0; i < count; i++) {
+    }
+    return group_share(&training->group, training->losses, begins);
+}
+
+/* Sum of the cross entropies over the predictions of a test set, in the order of the text. */
+static int test_loss_sum(struct training *training, const struct test_set *set, double *sum) {
+    const uint32_t length = training->spec->sequence;
+    const uint64_t most = (uint64_t)training->group.ranks * training->spec->micro_batch;
+    *sum = 0;
+    for (uint64_t first = 0; first < set->windows; first += most) {
+        const uint64_t left = set->windows - first, count = left < most ? left : most;
+        if (window_losses(training, set, first, count) != 0)
+            return -1;
+        for (uint64_t i = 0; i < count; i++) {
             const uint32_t predictions = test_set_predictions(set, first + i);
             for (uint32_t t = 0; t < predictions; t++)
-                sum += (double)training->losses[(size_t)i * length + t];
+                *sum += (double)training->losses[i * length + t];
         }
     }
-    return sum;
+    return 0;
 }
 
 static uint64_t tokens_of_language(const struct training *training, const char *language, uint64_t steps) {
@@ -122,8 +191,10 @@ static uint64_t tokens_of_language(const struct training *training, const char *
 static int evaluate(struct training *training, uint64_t steps, struct error *error) {
     const struct run_spec *spec = training->spec;
     for (uint32_t i = 0; i < spec->test_count; i++) {
-        const struct test_losses losses =
-            test_set_losses(&training->tests[i], test_loss_sum(training, &training->tests[i]));
+        double sum;
+        if (test_loss_sum(training, &training->tests[i], &sum) != 0)
+            return -1;
+        const struct test_losses losses = test_set_losses(&training->tests[i], sum);
         struct loss_point *point = &training->points[i];
         *point = (struct loss_point){.run = spec->run,
                                      .step = (uint32_t)steps,
@@ -135,30 +206,98 @@ static int evaluate(struct training *training, uint64_t steps, struct error *err
                                      .bits_per_byte = losses.bits_per_byte};
         memcpy(point->language, spec->tests[i], LANGUAGE_CODE_SIZE);
     }
-    return training->sink->add_losses(training->sink->context, training->points, spec->test_count, error);
+    return leads(training)
+               ? training->sink->add_losses(training->sink->context, training->points, spec->test_count, error)
+               : 0;
 }
 
-/* One optimizer step; returns the mean loss of its batch, not finite when training has broken down. */
-static double train_step(struct training *training, uint64_t step, float learning_rate) {
+static bool save_is_due(const struct training *training, uint64_t steps) {
     const struct run_spec *spec = training->spec;
-    const double predictions = (double)spec->batch * spec->sequence;
+    return (spec->checkpoint_steps > 0 && steps % spec->checkpoint_steps == 0) ||
+           (spec->checkpoint_seconds > 0 && omp_get_wtime() - training->saved >= spec->checkpoint_seconds);
+}
+
+/* Adds the gradient of one shard; returns the sum of its cross entropies. */
+static double shard_gradient(struct training *training, uint64_t step, uint32_t shard) {
+    const struct run_spec *spec = training->spec;
+    const uint64_t shards = shard_count(spec), B = spec->batch;
+    const uint32_t end = (uint32_t)((shard + 1) * B / shards);
     double sum = 0;
-    for (uint32_t first = 0; first < spec->batch; first += spec->micro_batch) {
-        const uint32_t left = spec->batch - first;
-        const uint32_t count = left < spec->micro_batch ? left : spec->micro_batch;
+    for (uint32_t first = (uint32_t)(shard * B / shards); first < end; first += spec->micro_batch) {
+        const uint32_t left = end - first, count = left < spec->micro_batch ? left : spec->micro_batch;
+        const float scale = (float)(1 / ((double)spec->batch * spec->sequence));
         double loss;
         batches_get(training->batches, step, first, count, training->tokens);
         const double start = omp_get_wtime();
-        model_gradient(training->model, training->tokens, count, (float)(1 / predictions), step, first, &loss);
+        model_gradient(training->model, training->tokens, count, scale, step, first, &loss);
         training->model_seconds += omp_get_wtime() - start;
         sum += loss;
     }
+    return sum;
+}
+
+/* The leader's word on what comes behind step `done`, before it is done: it travels with the step. */
+static struct decision decide(const struct training *training, uint64_t done) {
+    const struct run_spec *spec = training->spec;
+    const struct run_sink *sink = training->sink;
+    const bool stop = done < spec->steps && sink->stop && sink->stop(sink->context);
+    return (struct decision){.stop = stop, .save = spec->checkpoint[0] && (stop || save_is_due(training, done))};
+}
+
+static double *report_of(const struct training *training, uint32_t m) {
+    return training->report + training->reports[m] / sizeof(double);
+}
+
+/* Tells the others what this member found in a step, its decision if it leads, and learns what they did: the leader's
+ * decision, the sum of the losses of all shards, in their order, and for the model all square sums. */
+static int share_reports(struct training *training, double *square_sums, struct decision *decision, double *loss) {
+    struct group *group = &training->group;
+    const uint32_t shards = shard_count(training->spec) / group->ranks; /* of a member */
+    const size_t *sums = training->sums;
+    double *mine = report_of(training, group->rank);
+    memcpy(mine, decision, sizeof *decision);
+    memcpy(mine + DECISION + shards, square_sums + sums[group->rank],
+           (sums[group->rank + 1] - sums[group->rank]) * sizeof *square_sums);
+    if (group_share(group, training->report, training->reports) != 0)
+        return -1;
+    memcpy(decision, training->report, sizeof *decision);
+    *loss = 0;
+    for (uint32_t m = 0; m < group->ranks; m++) {
+        const double *losses = report_of(training, m) + DECISION;
+        for (uint32_t s = 0; s < shards; s++)
+            *loss += losses[s];
+        memcpy(square_sums + sums[m], losses + shards, (sums[m + 1] - sums[m]) * sizeof *square_sums);
+    }
+    return 0;
+}
+
+/* One optimizer step. *loss: mean of its batch, not finite when training has broken down; the same at all members, as
+ * *decision. -1: a member is lost. */
+static int train_step(struct training *training, uint64_t step, float learning_rate, double *loss,
+                      struct decision *decision) {
+    const struct run_spec *spec = training->spec;
+    struct group *group = &training->group;
+    const uint32_t shards = shard_count(spec) / group->ranks; /* of a member */
+    double *losses = report_of(training, group->rank) + DECISION;
+    group_sum_begin(group, model_gradients(training->model), training->owned);
+    for (uint32_t s = 0; s < shards; s++)
+        losses[s] = shard_gradient(training, step, group->rank * shards + s);
+    if (leads(training))
+        *decision = decide(training, step + 1);
+    if (group_sum(group) != 0)
+        return -1;
+    double start = omp_get_wtime();
+    double *square_sums = model_square_sums(training->model);
+    training->model_seconds += omp_get_wtime() - start;
+    if (share_reports(training, square_sums, decision, loss) != 0)
+        return -1;
     struct model_optimizer optimizer = spec->optimizer;
     optimizer.learning_rate = learning_rate;
-    const double start = omp_get_wtime();
-    const double norm = model_update(training->model, &optimizer);
+    start = omp_get_wtime();
+    const double norm = model_update_owned(training->model, &optimizer);
     training->model_seconds += omp_get_wtime() - start;
-    return isfinite(norm) ? sum / predictions : NAN;
+    *loss = isfinite(norm) ? *loss / ((double)spec->batch * spec->sequence) : NAN;
+    return share_parameters(training, model_weights(training->model));
 }
 
 /* The checkpoint before the newest. */
@@ -194,21 +333,31 @@ static bool load(struct training *training, const char *path, struct checkpoint 
     return checkpoint->step <= spec->steps && checkpoint->step <= spec->resume_most;
 }
 
-/* Brings the model to where the run goes on: steps done, and the losses of those that no curve point has told. */
+/* Brings the model to where the run goes on: steps done, and the losses of those that no curve point has told. The
+ * leader says from which checkpoint. */
 static int resume(struct training *training, uint64_t *steps, double *loss_sum, struct error *error) {
     const struct run_spec *spec = training->spec;
     struct checkpoint checkpoint = {0};
     struct error note = {0};
-    bool touched = false, found = false;
-    if (spec->checkpoint[0]) {
-        char before[FILE_PATH_SIZE + 8];
-        path_before(before, spec->checkpoint);
+    bool touched = false;
+    char before[FILE_PATH_SIZE + 8];
+    path_before(before, spec->checkpoint);
+    const char *const paths[] = {spec->checkpoint, before};
+    enum { NEWEST, NONE = 2 };
+    uint32_t from = spec->checkpoint[0] ? NEWEST : NONE;
+    if (leads(training) && from == NEWEST) {
         remove_leftovers(spec->checkpoint);
-        found = load(training, spec->checkpoint, &checkpoint, &touched, &note) ||
-                load(training, before, &checkpoint, &touched, &note);
+        while (from < NONE && !load(training, paths[from], &checkpoint, &touched, &note))
+            from++;
     }
+    if (group_tell(&training->group, &from, sizeof from) != 0)
+        return -1;
+    if (!leads(training) && from < NONE && !load(training, paths[from], &checkpoint, &touched, &note))
+        return error_set(error, ERROR_FAILED, "%s: not what the leader of run %u reads there; %s", paths[from],
+                         spec->run, note.message);
+    const bool found = from < NONE;
     if (!found && touched) { /* by a checkpoint of steps that nobody knows of */
-        const struct model_setup setup = model_setup(spec);
+        const struct model_setup setup = model_setup(training);
         model_destroy(training->model);
         if (model_create(&training->model, &setup, error) != 0)
             return -1;
@@ -216,7 +365,9 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
     *steps = found ? checkpoint.step : 0;
     *loss_sum = found ? checkpoint.loss_sum : 0;
     const struct run_sink *sink = training->sink;
-    return sink->begin ? sink->begin(sink->context, *steps, note.code == ERROR_NONE ? "" : note.message, error) : 0;
+    return leads(training) && sink->begin
+               ? sink->begin(sink->context, *steps, note.code == ERROR_NONE ? "" : note.message, error)
+               : 0;
 }
 
 static int save(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
@@ -225,16 +376,11 @@ static int save(struct training *training, uint64_t steps, double loss_sum, stru
     snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", spec->identity);
     char before[FILE_PATH_SIZE + 8];
     path_before(before, spec->checkpoint);
-    if (file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
+    if (leads(training) && file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed", spec->checkpoint);
     training->saved = omp_get_wtime();
-    return model_save(training->model, spec->checkpoint, &checkpoint, NULL, error);
-}
-
-static bool save_is_due(const struct training *training, uint64_t steps) {
-    const struct run_spec *spec = training->spec;
-    return (spec->checkpoint_steps > 0 && steps % spec->checkpoint_steps == 0) ||
-           (spec->checkpoint_seconds > 0 && omp_get_wtime() - training->saved >= spec->checkpoint_seconds);
+    const struct checkpoint_sharing sharing = {.share = share_parameters, .context = training};
+    return model_save(training->model, spec->checkpoint, &checkpoint, &sharing, error);
 }
 
 void run_forget(const char *checkpoint) {
@@ -258,7 +404,10 @@ static int train(struct training *training, enum run_end *end, struct error *err
     uint64_t summed = begin % spec->curve_steps;
     for (uint64_t step = begin; step < spec->steps; step++) {
         const double learning_rate = schedule_learning_rate(&schedule, step);
-        const double loss = train_step(training, step, (float)learning_rate);
+        struct decision decision = {0};
+        double loss;
+        if (train_step(training, step, (float)learning_rate, &loss, &decision) != 0)
+            return -1;
         if (!isfinite(loss))
             return error_set(error, ERROR_FAILED,
                              "loss or gradient is not finite at step %llu; a smaller learning rate may help",
@@ -273,17 +422,16 @@ static int train(struct training *training, enum run_end *end, struct error *err
                                               .tokens = done * spec->batch * spec->sequence,
                                               .learning_rate = learning_rate,
                                               .loss = sum / (double)summed};
-            if (training->sink->add_curve(training->sink->context, &point, error) != 0)
+            if (leads(training) && training->sink->add_curve(training->sink->context, &point, error) != 0)
                 return -1;
             sum = 0;
             summed = 0;
         }
         if ((last || done % spec->evaluation_steps == 0) && evaluate(training, done, error) != 0)
             return -1;
-        const bool stop = !last && training->sink->stop && training->sink->stop(training->sink->context);
-        if (spec->checkpoint[0] && (stop || save_is_due(training, done)) && save(training, done, sum, error) != 0)
+        if (decision.save != 0 && save(training, done, sum, error) != 0)
             return -1;
-        if (stop) {
+        if (decision.stop != 0) {
             *end = RUN_STOPPED;
             return 0;
         }
@@ -292,7 +440,9 @@ static int train(struct training *training, enum run_end *end, struct error *err
         training->seen[l] = batches_seen(training->batches, spec->steps, l);
         training->seen[l].run = spec->run;
     }
-    return training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error);
+    return leads(training)
+               ? training->sink->add_seen(training->sink->context, training->seen, spec->language_count, error)
+               : 0;
 }
 
 int run_train(const struct run_spec *spec, const struct run_sink *sink, enum run_end *end, struct error *error) {
@@ -301,6 +451,10 @@ int run_train(const struct run_spec *spec, const struct run_sink *sink, enum run
     int result = training_open(&training, error);
     if (result == 0)
         result = train(&training, end, error);
+    if (result != 0 && training.group.lost) {
+        *end = RUN_ABANDONED;
+        result = 0;
+    }
     training_close(&training);
     if (sink->model_seconds)
         *sink->model_seconds += training.model_seconds;
