@@ -12,6 +12,7 @@ enum { WAITS_FOR_NOTHING = -1 };
 
 struct planned_run {
     uint32_t group, mixture, size; /* indices into the study */
+    uint32_t ranks;                /* that train it together */
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */
@@ -32,7 +33,8 @@ void plan_free(struct plan *plan);
 /* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
 uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);
 
-/* The specification of a run for a worker. spec is large: the caller owns it. */
+/* The specification of a run for a worker alone; for several, the caller adds which they are. spec is large: the caller
+ * owns it. */
 void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);
 
 #endif
