@@ -7,10 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export OMP_NUM_THREADS=1 OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_mpi_yield_when_idle=1
 build/release/group_run "$folder"
-for round in 1 2 3; do
-    for ranks in 1 2; do
-        mpirun -n $ranks build/release/group_run "$folder" scale3 0 2>&1 |
-            awk -v ranks=$ranks '/^seconds/ { printf "%s %s", n++ ? "" : ranks (ranks > 1 ? " ranks" : " rank "), $2 }
-                END { print "" }'
-    done
+for ranks in 1 2 1 2 1 2; do
+    mpirun -n $ranks build/release/group_run "$folder" scale3 0 >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
+    echo "$ranks: $(awk '/^seconds/ { print $2 }' "$folder/log" | tr '\n' ' ')"
 done
