@@ -127,18 +127,15 @@ static bool take_shared(struct group *group, uint32_t m) {
 
 /* The same chunk from all others is added to this member's, along the tree. */
 static bool take_sum(struct group *group) {
-    float *parts[RUN_RANKS_MAX];
-    const struct group_range *chunk = NULL;
-    for (uint32_t m = other_from(group, 0); m < group->ranks; m = other_from(group, m + 1)) {
-        struct group_peer *peer = &group->peers[m];
-        if (!has_come(group, peer))
+    for (uint32_t m = other_from(group, 0); m < group->ranks; m = other_from(group, m + 1))
+        if (!has_come(group, &group->peers[m]))
             return false;
-        parts[m] = (float *)(void *)slot_of(group, m, true, peer->taken);
-        chunk = &peer->chunks[peer->taken % GROUP_SLOTS];
-    }
-    float *mine = (float *)(void *)(group->array + chunk->first);
-    const size_t count = chunk->size / sizeof *mine;
-    parts[group->rank] = mine;
+    const struct group_peer *any = &group->peers[other_from(group, 0)];
+    const struct group_range chunk = any->chunks[any->taken % GROUP_SLOTS];
+    float *mine = (float *)(void *)(group->array + chunk.first), *parts[RUN_RANKS_MAX] = {mine};
+    const size_t count = chunk.size / sizeof *mine;
+    for (uint32_t m = 0; m < group->ranks; m++)
+        parts[m] = m == group->rank ? mine : (float *)(void *)slot_of(group, m, true, group->peers[m].taken++);
     for (uint32_t width = 1; width < group->ranks; width *= 2)
         for (uint32_t m = 0; m < group->ranks; m += 2 * width) {
             float *to = parts[m];
@@ -148,9 +145,7 @@ static bool take_sum(struct group *group) {
                 to[i] += from[i];
         }
     if (group->rank != 0)
-        memcpy(mine, parts[0], chunk->size);
-    for (uint32_t m = other_from(group, 0); m < group->ranks; m = other_from(group, m + 1))
-        group->peers[m].taken++;
+        memcpy(mine, parts[0], chunk.size);
     return true;
 }
 
