@@ -27,7 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-postfit bench-coordinator torture install clean
+	bench-ranks bench-postfit bench-coordinator torture install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -75,12 +75,15 @@ LINKED = $(filter-out build/$(1)/orchestrator/main.c.o,$(SOURCES:%=build/$(1)/%.
 build/release/test_%: build/release/tests/test_%.c.o $(call LINKED,release)
 	$(if $(V),,@echo "  LD  $@")
 	$(Q)$(CXX) -fopenmp -o $@ $^ $(LIBRARIES) -lcmocka
+build/release/group_run: build/release/tests/group_run.c.o $(call LINKED,release)
+	$(if $(V),,@echo "  LD  $@")
+	$(Q)$(CXX) -fopenmp -o $@ $^ $(LIBRARIES)
 build/sanitize/test_%: build/sanitize/tests/test_%.c.o $(call LINKED,sanitize)
 	$(if $(V),,@echo "  LD  $@")
 	$(Q)$(CXX) -fopenmp $(SANITIZE) -o $@ $^ $(LIBRARIES) -lcmocka
 
 test: packages  ## build and run every test; ends with "N passed, N failed"
-	@$(MAKE) -s -j2 $(PROGRAM) $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
+	@$(MAKE) -s -j2 $(PROGRAM) build/release/group_run $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
 	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
 
 fuzz: build/sanitize/test_mutations  ## read 10 000 damaged files of each kind under the sanitizers, some minutes
@@ -98,6 +101,9 @@ demo: packages  ## real text to a transfer matrix, in at most 10 minutes
 
 bench: $(PROGRAM)  ## measure this machine: the trainer against its peak
 	@$(PROGRAM) bench trainer
+
+bench-ranks: build/release/group_run  ## time steps of scale 3 on one rank and on two, of one thread each
+	@tools/bench_ranks.sh
 
 study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 noisy tables, some minutes
 	@$< --study

@@ -134,6 +134,7 @@ static bool is_identity(const char *identity) {
 
 /* ---- writing ---- */
 
+/* All but the checksums, in whose place are texts of their length. */
 static void texts_make(texts made, const struct model *model, const struct checkpoint *checkpoint) {
     const struct model_shape *shape = &model->setup.shape;
     const struct {
@@ -145,16 +146,14 @@ static void texts_make(texts made, const struct model *model, const struct check
         {TEXT_HEADS, shape->heads},           {TEXT_HEAD_SIZE, shape->head_size},
         {TEXT_VOCABULARY, shape->vocabulary}, {TEXT_FEED_FORWARD, shape->feed_forward},
     };
-    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
     memset(made, 0, sizeof(texts));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         snprintf(made[numbers[i].text], sizeof *made, "%" PRIu64, numbers[i].number);
     memcpy(made[TEXT_VERSION], version, sizeof version);
     memcpy(made[TEXT_IDENTITY], checkpoint->identity, strnlen(checkpoint->identity, sizeof *made - 1));
     snprintf(made[TEXT_LOSS_SUM], sizeof *made, "%.17g", checkpoint->loss_sum); /* 17 digits are exact */
-    for (int part = 0; part < PARTS; part++)
-        checksum_write(made[TEXT_CHECKSUM_WEIGHTS + part], parts[part], model->parameters * sizeof(float));
-    texts_checksum(made, made[TEXT_CHECKSUM]);
+    for (int text = TEXT_CHECKSUM_WEIGHTS; text < TEXTS; text++)
+        checksum_write(made[text], NULL, 0);
 }
 
 static json_t *tensor_entry(const struct tensor *tensor, uint64_t parameters, int part) {
@@ -168,10 +167,8 @@ static json_t *tensor_entry(const struct tensor *tensor, uint64_t parameters, in
 }
 
 /* The header's JSON, to be freed; NULL when memory is short. */
-static char *header_make(const struct model *model, const struct checkpoint *checkpoint) {
+static char *header_make(const struct model *model, texts made) {
     const struct model_shape *shape = &model->setup.shape;
-    texts made;
-    texts_make(made, model, checkpoint);
     json_t *header = json_object(), *metadata = json_object();
     int failed = json_object_set_new(header, "__metadata__", metadata);
     for (int i = 0; i < TEXTS; i++)
@@ -191,25 +188,67 @@ static char *header_make(const struct model *model, const struct checkpoint *che
     return text;
 }
 
-static bool write_all(FILE *file, const struct model *model, const char *header) {
-    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+static bool write_header(FILE *file, const struct model *model, texts made) {
+    char *header = header_make(model, made);
+    if (!header)
+        return false;
     const uint64_t size = (strlen(header) + 7) / 8 * 8; /* so that the data are aligned */
-    bool written = fwrite(&size, sizeof size, 1, file) == 1 && fprintf(file, "%-*s", (int)size, header) == (int)size;
-    for (int part = 0; written && part < PARTS; part++)
-        written = fwrite(parts[part], sizeof(float), model->parameters, file) == model->parameters;
+    const bool written = fseek(file, 0, SEEK_SET) == 0 && fwrite(&size, sizeof size, 1, file) == 1 &&
+                         fprintf(file, "%-*s", (int)size, header) == (int)size;
+    free(header);
     return written;
 }
 
-int model_save(const struct model *model, const char *path, const struct checkpoint *checkpoint, struct error *error) {
+/* A part of the data, whole. Moments of models that train together are brought together in the gradient, which is
+ * empty behind an update. NULL: not all of them came. */
+static const float *part_whole(struct model *model, int part, const struct checkpoint_sharing *sharing) {
+    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+    if (part == 0 || !sharing)
+        return parts[part];
+    memcpy(model->gradient + model->owned_first, parts[part], model->owned * sizeof(float));
+    return sharing->share(sharing->context, model->gradient) == 0 ? model->gradient : NULL;
+}
+
+/* The header is written twice: the checksums in it are known behind the data only. The parts are brought together also
+ * when the file cannot be written (NULL): the other models wait. */
+static bool write_all(FILE *file, struct model *model, const struct checkpoint *checkpoint,
+                      const struct checkpoint_sharing *sharing) {
+    texts made;
+    texts_make(made, model, checkpoint);
+    bool written = file && write_header(file, model, made);
+    for (int part = 0; part < PARTS; part++) {
+        const float *data = part_whole(model, part, sharing);
+        written = written && data;
+        if (written)
+            checksum_write(made[TEXT_CHECKSUM_WEIGHTS + part], data, model->parameters * sizeof(float));
+        written = written && fwrite(data, sizeof(float), model->parameters, file) == model->parameters;
+    }
+    texts_checksum(made, made[TEXT_CHECKSUM]);
+    return written && write_header(file, model, made);
+}
+
+/* Model 0 writes the file. */
+static int write_file(struct model *model, const char *path, const struct checkpoint *checkpoint,
+                      const struct checkpoint_sharing *sharing, struct error *error) {
     char temporary[FILE_TEMPORARY_SIZE];
     if (!is_identity(checkpoint->identity))
         return error_set(error, ERROR_FAILED, "%s: the identity of a run must be printable ASCII", path);
-    char *header = header_make(model, checkpoint);
-    if (!header)
-        return error_set(error, ERROR_FAILED, "%s: no memory for its header", path);
     FILE *file = file_begin(path, temporary, error);
-    const int result = file ? file_end(file, write_all(file, model, header), temporary, path, error) : -1;
-    free(header);
+    const bool written = write_all(file, model, checkpoint, sharing);
+    return file ? file_end(file, written, temporary, path, error) : -1;
+}
+
+int model_save(struct model *model, const char *path, const struct checkpoint *checkpoint,
+               const struct checkpoint_sharing *sharing, struct error *error) {
+    int result = 0;
+    if (model->setup.sharing.rank == 0)
+        result = write_file(model, path, checkpoint, sharing, error);
+    else
+        for (int part = 1; result == 0 && part < PARTS; part++)
+            if (!part_whole(model, part, sharing))
+                result = error_set(error, ERROR_FAILED, "%s: cannot be written together", path);
+    if (sharing)
+        memset(model->gradient, 0, model->parameters * sizeof(float));
     return result;
 }
 
@@ -442,7 +481,12 @@ static int check_fits(const struct model *model, const char *path, const char *i
 
 int model_load(struct model *model, const char *path, const char *identity, struct checkpoint *checkpoint,
                struct error *error) {
-    float *const parts[PARTS] = {model->weights, model->mean, model->variance};
+    const struct {
+        float *to;
+        size_t first, count;
+    } parts[PARTS] = {{model->weights, 0, model->parameters},
+                      {model->mean, model->owned_first, model->owned},
+                      {model->variance, model->owned_first, model->owned}};
     const size_t size = model->parameters * sizeof(float);
     struct mapped mapped;
     if (checkpoint_open(&mapped, path, checkpoint, error) != 0)
@@ -450,7 +494,8 @@ int model_load(struct model *model, const char *path, const char *identity, stru
     const int result = check_fits(model, path, identity, checkpoint, error);
     if (result == 0) {
         for (int part = 0; part < PARTS; part++) {
-            memcpy(parts[part], mapped.data + part * size, size);
+            memcpy(parts[part].to, mapped.data + part * size + parts[part].first * sizeof(float),
+                   parts[part].count * sizeof(float));
             mapped_forget(&mapped);
         }
         memset(model->gradient, 0, size);

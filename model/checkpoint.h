@@ -25,12 +25,21 @@ struct checkpoint {
     struct model_shape shape;
 };
 
-/* Writes a checkpoint of identity, step and loss_sum; the model says the rest. By a temporary file and rename: path is
- * as it was when this fails. */
-int model_save(const struct model *model, const char *path, const struct checkpoint *checkpoint, struct error *error);
+/* How models that train together bring their moments together. share: parameters [model_parameters] holds what this
+ * model owns; fills in what the others own, or fails. */
+struct checkpoint_sharing {
+    int (*share)(void *context, float *parameters);
+    void *context;
+};
 
-/* Reads a checkpoint of this identity into a model of its shape. Everything is checked before the model is touched: it
- * is as it was when this fails. */
+/* Writes a checkpoint of identity, step and loss_sum; the model says the rest. By a temporary file and rename: path is
+ * as it was when this fails. Called by each of the models that train together: model 0 writes the file that one model
+ * alone would write. sharing NULL: there is but one. */
+int model_save(struct model *model, const char *path, const struct checkpoint *checkpoint,
+               const struct checkpoint_sharing *sharing, struct error *error);
+
+/* Reads a checkpoint of this identity into a model of its shape, which takes the moments that it owns. Everything is
+ * checked before the model is touched: it is as it was when this fails. */
 int model_load(struct model *model, const char *path, const char *identity, struct checkpoint *checkpoint,
                struct error *error);
 

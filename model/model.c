@@ -43,6 +43,36 @@ struct layer_weights layer_weights_at(const struct model_shape *shape, float *pa
     return weights;
 }
 
+/* A caller that leaves the sharing out means a batch of one shard for one model. */
+static struct model_sharing sharing_of(const struct model_setup *setup) {
+    struct model_sharing sharing = setup->sharing;
+    if (sharing.ranks == 0)
+        sharing.ranks = 1;
+    if (sharing.shards == 0)
+        sharing.shards = 1;
+    return sharing;
+}
+
+size_t model_square_sum_first(const struct model_setup *setup, uint32_t rank) {
+    const size_t parts = (model_parameters(&setup->shape) + SQUARE_SUM_PART - 1) / SQUARE_SUM_PART;
+    return parts * rank / sharing_of(setup).ranks;
+}
+
+size_t model_owned_first(const struct model_setup *setup, uint32_t rank) {
+    const size_t first = model_square_sum_first(setup, rank) * SQUARE_SUM_PART;
+    const size_t parameters = model_parameters(&setup->shape);
+    return first < parameters ? first : parameters;
+}
+
+/* Gradients that are kept at once: one that grows, and one for each level of the model's subtree of shards. */
+static size_t gradient_count(const struct model_setup *setup) {
+    const struct model_sharing sharing = sharing_of(setup);
+    size_t count = 1;
+    for (uint32_t shards = sharing.shards / sharing.ranks; shards > 1; shards /= 2)
+        count++;
+    return count;
+}
+
 /* Hands out parts of the block, each aligned; counts only while base is NULL. */
 struct arena {
     char *base;
@@ -68,9 +98,11 @@ size_t model_lay_out(struct model *model, const struct model_setup *setup, void 
     take(&arena, 1, sizeof *model);
 
     model->weights = take_floats(&arena, parameters);
-    model->gradient = take_floats(&arena, parameters);
-    model->mean = take_floats(&arena, parameters);
-    model->variance = take_floats(&arena, parameters);
+    model->gradient = take_floats(&arena, gradient_count(setup) * parameters);
+    model->owned_first = model_owned_first(setup, setup->sharing.rank);
+    model->owned = model_owned_first(setup, setup->sharing.rank + 1) - model->owned_first;
+    model->mean = take_floats(&arena, model->owned);
+    model->variance = take_floats(&arena, model->owned);
     model->square_sums = take(&arena, (parameters + SQUARE_SUM_PART - 1) / SQUARE_SUM_PART, sizeof(double));
 
     model->layers = take(&arena, shape->layers, sizeof *model->layers);
@@ -141,6 +173,16 @@ static int setup_check(const struct model_setup *setup, struct error *error) {
         return error_set(error, ERROR_INPUT, "model: no such precision");
     if (shape->head_size % 2 != 0)
         return error_set(error, ERROR_INPUT, "model: head size is %u; it must be even", shape->head_size);
+    const struct model_sharing sharing = sharing_of(setup);
+    if (sharing.shards > MODEL_SHARDS_MAX || (sharing.shards & (sharing.shards - 1)) != 0 ||
+        sharing.ranks > sharing.shards || (sharing.ranks & (sharing.ranks - 1)) != 0 || sharing.rank >= sharing.ranks)
+        return error_set(
+            error, ERROR_INPUT,
+            "model: %u shards for rank %u of %u; shards must be 1, 2, 4 or 8, and ranks one of these, no more",
+            sharing.shards, sharing.rank, sharing.ranks);
+    if (sharing.shards > 1 && sharing.batch < sharing.ranks)
+        return error_set(error, ERROR_INPUT, "model: a batch of %u sequences for %u ranks; each must have one",
+                         sharing.batch, sharing.ranks);
     if (!(setup->dropout >= 0 && setup->dropout < 1))
         return error_set(error, ERROR_INPUT, "model: dropout is %g; it must be 0 to less than 1", setup->dropout);
     return 0;
@@ -213,12 +255,19 @@ int model_create(struct model **model, const struct model_setup *setup, struct e
     memset(made, 0, sizeof *made);
     model_lay_out(made, setup, block);
     made->setup = *setup;
+    made->setup.sharing = sharing_of(setup);
     made->kernels = kernels;
     made->parameters = model_parameters(&setup->shape);
     made->drop_key = random_u64(setup->seed, 0, 1);
-#pragma omp parallel for /* by the threads that will work on them: memory lies near who touches it first */
-    for (size_t i = 0; i < made->parameters; i++)
-        made->gradient[i] = made->mean[i] = made->variance[i] = 0;
+#pragma omp parallel /* by the threads that will work on them: memory lies near who touches it first */
+    {
+#pragma omp for
+        for (size_t i = 0; i < gradient_count(setup) * made->parameters; i++)
+            made->gradient[i] = 0;
+#pragma omp for
+        for (size_t i = 0; i < made->owned; i++)
+            made->mean[i] = made->variance[i] = 0;
+    }
     weights_initialize(made, random_u64(setup->seed, 0, 0));
     angles_initialize(made);
     *model = made;

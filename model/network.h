@@ -3,8 +3,8 @@
  *
  * M = B T rows; I = 3 H + 2 ffw columns of all that a layer makes of its normed input, in one product: query, key,
  * value [H each], gate, up [ffw each]. One block of memory holds, in this order: struct model and its layer tables;
- * weights, gradient and the optimizer's two moments, each [parameters]; what each layer keeps for the backward pass;
- * scratch. */
+ * weights and gradient [parameters] and partial sums of it; the optimizer's two moments [owned]; what each layer keeps
+ * for the backward pass; scratch. */
 #ifndef SWEEP_MODEL_NETWORK_H
 #define SWEEP_MODEL_NETWORK_H
 
@@ -38,8 +38,14 @@ struct model {
     uint64_t updates;  /* AdamW steps done */
     uint64_t drop_key; /* all dropout masks derive from it */
 
-    float *weights, *gradient, *mean, *variance; /* [parameters] */
-    double *square_sums;                         /* [parameters / SQUARE_SUM_PART, rounded up] */
+    size_t owned_first, owned; /* parameters whose moments are here */
+
+    float *weights;  /* [parameters] */
+    float *gradient; /* [1 + log2(S / R), parameters]: the sum of the first shards, and those not yet added to it */
+    float *mean, *variance; /* [owned] */
+    double *square_sums;    /* [parameters / SQUARE_SUM_PART, rounded up] */
+    uint32_t sums;          /* gradients that hold the sum of a whole subtree of shards, */
+    uint32_t sum_shards[4]; /* and a shard of each */
     struct layer_state *layers;
 
     float *cosine, *sine; /* [T, h/2] */

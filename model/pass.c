@@ -6,7 +6,8 @@
  *   logits  = norm(x_L) E^T
  *
  * The backward pass takes the layers from the last to the first and makes again what was cheap to make (norms, the
- * hidden layer, dropout masks). */
+ * hidden layer, dropout masks). The last one of a shard also adds its gradient to those of the shards before it, as far
+ * as the tree says, each tensor as soon as it is whole. */
 #include "base/random.h"
 #include "model/network.h"
 
@@ -19,6 +20,9 @@ struct pass {
     struct attention_shape attention;
     uint32_t drop_threshold;
     uint64_t step, first_sequence;
+    float *gradient;       /* of the shard at hand */
+    bool shard_ends, ends; /* this is the last pass of its shard, of the model's part of the batch */
+    uint32_t sums;         /* gradients that are left behind this pass */
 };
 
 static struct pass pass_begin(struct model *model, const uint16_t *tokens, uint32_t count) {
@@ -76,13 +80,52 @@ static void layer_forward(struct model *model, const struct pass *pass, uint32_t
     drop(model, pass, layer + 1, out, state->input, model->sum);
 }
 
+/* Which gradient the pass goes into, and which sums are whole behind it. Two neighbouring sums are added when they make
+ * up a subtree, that is when the next shard branches off the tree above where they meet. */
+static void shard_find(struct model *model, struct pass *pass, uint32_t first_sequence) {
+    const struct model_sharing *sharing = &model->setup.sharing;
+    const uint64_t B = sharing->batch, S = sharing->shards, next_sequence = first_sequence + pass->count;
+    pass->gradient = model->gradient + model->sums * model->parameters;
+    pass->sums = model->sums;
+    if (S <= 1)
+        return;
+    const uint32_t shard = (uint32_t)(((first_sequence + 1) * S - 1) / B);
+    const uint32_t next = (uint32_t)(((next_sequence + 1) * S - 1) / B);
+    pass->ends = next_sequence == (sharing->rank + 1) * B / sharing->ranks;
+    pass->shard_ends = next != shard;
+    if (!pass->shard_ends)
+        return;
+    model->sum_shards[pass->sums++] = shard;
+    while (pass->sums > 1 && (pass->ends || (model->sum_shards[pass->sums - 2] ^ shard) < (shard ^ next)))
+        pass->sums--;
+}
+
+/* Of the shard's gradient, count elements from first on are whole: they are added to the sums before them, as far as is
+ * due, and told of when they are the model's. */
+static void gradient_ready(struct model *model, const struct pass *pass, const float *first, size_t count) {
+    const struct model_sharing *sharing = &model->setup.sharing;
+    const size_t place = (size_t)(first - pass->gradient);
+    if (!pass->shard_ends)
+        return;
+    for (uint32_t sum = model->sums; sum >= pass->sums; sum--) {
+        float *to = model->gradient + (sum - 1) * model->parameters + place, *from = to + model->parameters;
+#pragma omp parallel for simd num_threads(model->work.threads)
+        for (size_t i = 0; i < count; i++) {
+            to[i] += from[i];
+            from[i] = 0;
+        }
+    }
+    if (pass->ends && sharing->ready)
+        sharing->ready(sharing->context, place, count);
+}
+
 /* Comes with dx, the gradient of what the layer gives; leaves that of what it takes. */
 static void layer_backward(struct model *model, const struct pass *pass, uint32_t layer) {
     const struct kernels *kernels = model->kernels;
     const struct workspace *work = &model->work;
     const struct model_shape *shape = &model->setup.shape;
     const struct layer_weights weights = layer_weights_at(shape, model->weights, layer);
-    const struct layer_weights gradient = layer_weights_at(shape, model->gradient, layer);
+    const struct layer_weights gradient = layer_weights_at(shape, pass->gradient, layer);
     const struct layer_state *state = &model->layers[layer];
     const size_t M = pass->rows, d = shape->width, H = (size_t)shape->heads * shape->head_size;
     const size_t ffw = shape->feed_forward, I = 3 * H + 2 * ffw;
@@ -98,9 +141,11 @@ static void layer_backward(struct model *model, const struct pass *pass, uint32_
     kernels->product(work, model->hidden, dsum, weights.down, M, ffw, d, right, false);
     kernels->gate_backward(work, dgate_up, model->hidden, gate_up, M, ffw, I);
     kernels->product(work, gradient.down, model->hidden, dsum, ffw, d, M, left, true);
+    gradient_ready(model, pass, gradient.down, ffw * d);
 
     kernels->product(work, model->dattended, dsum, weights.output, M, H, d, right, false);
     kernels->product(work, gradient.output, state->attended, dsum, H, d, M, left, true);
+    gradient_ready(model, pass, gradient.output, H * d);
     kernels->attention_backward(work, dquery, dkey, dvalue, model->dattended, query, key, value, state->attended,
                                 state->log_sum, &pass->attention);
     kernels->rotate(work, dquery, model->cosine, model->sine, &pass->attention, query_factor, true);
@@ -110,6 +155,7 @@ static void layer_backward(struct model *model, const struct pass *pass, uint32_
     kernels->product(work, dnormed, model->dinner, weights.inner, M, d, I, right, false);
     kernels->norm_backward(work, model->dx, gradient.norm, dnormed, state->input, state->inverse, weights.norm, M, d,
                            true);
+    gradient_ready(model, pass, gradient.norm, d + d * I);
 }
 
 /* From the inputs to the final norm, which is left in model->normed. */
@@ -124,8 +170,8 @@ static void layers_forward(struct model *model, const struct pass *pass) {
 }
 
 /* Cross entropies of all rows into losses; when gradient is set, also scale times the gradient of their sum: that of
- * the final norm's output into dnormed, the embedding's added to the gradient. */
-static void losses_of(struct model *model, size_t rows, float *losses, float scale, bool gradient) {
+ * the final norm's output into dnormed, the embedding's added to gradient [V, d]. */
+static void losses_of(struct model *model, size_t rows, float *losses, float scale, float *gradient) {
     const struct loss loss = {
         .normed = model->normed,
         .embedding = model->weights,
@@ -135,7 +181,7 @@ static void losses_of(struct model *model, size_t rows, float *losses, float sca
         .vocabulary = model->setup.shape.vocabulary,
         .losses = losses,
         .dnormed = gradient ? model->dnormed : NULL,
-        .dembedding = model->gradient,
+        .dembedding = gradient,
         .scale = scale,
     };
     model->kernels->loss(&model->work, &loss);
@@ -148,9 +194,10 @@ void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count,
     pass.drop_threshold = (uint32_t)fminf(rintf(model->setup.dropout * 65536.0F), 65535.0F);
     pass.step = step;
     pass.first_sequence = first_sequence;
+    shard_find(model, &pass, first_sequence);
 
     layers_forward(model, &pass);
-    losses_of(model, pass.rows, model->losses, scale, true);
+    losses_of(model, pass.rows, model->losses, scale, pass.gradient);
     *loss = 0;
     for (size_t m = 0; m < pass.rows; m++)
         *loss += model->losses[m];
@@ -160,11 +207,13 @@ void model_gradient(struct model *model, const uint16_t *tokens, uint32_t count,
     for (uint32_t layer = shape->layers; layer-- > 0;)
         layer_backward(model, &pass, layer);
     drop(model, &pass, 0, model->dx, NULL, model->dx);
-    model->kernels->scatter(&model->work, model->gradient, model->dx, model->inputs, pass.rows, shape->width);
+    model->kernels->scatter(&model->work, pass.gradient, model->dx, model->inputs, pass.rows, shape->width);
+    gradient_ready(model, &pass, pass.gradient, (size_t)shape->vocabulary * shape->width);
+    model->sums = pass.ends ? 0 : pass.sums;
 }
 
 void model_losses(struct model *model, const uint16_t *tokens, uint32_t count, float *losses) {
     const struct pass pass = pass_begin(model, tokens, count);
     layers_forward(model, &pass);
-    losses_of(model, pass.rows, losses, 1, false);
+    losses_of(model, pass.rows, losses, 1, NULL);
 }

@@ -118,6 +118,13 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
     }
 }
 
+static void print_ranks(const struct study *study) {
+    for (uint32_t s = 0; s < study->size_count; s++)
+        if (study->sizes[s].ranks > 1)
+            printf("ranks      size '%s': %u train a run together, each with this memory\n", study->sizes[s].name,
+                   study->sizes[s].ranks);
+}
+
 static void print_unused_sizes(const struct study *study, const struct plan *plan) {
     for (uint32_t s = 0; s < study->size_count; s++) {
         size_t r = 0;
@@ -142,6 +149,7 @@ static void print_plan(const struct study *study, const struct plan *plan) {
            study->groups[longest->group].kind, study->groups[longest->group].mixtures[longest->mixture].name,
            study->sizes[longest->size].name);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
+    print_ranks(study);
     print_transfer_notes(study, plan);
     print_unused_sizes(study, plan);
 }

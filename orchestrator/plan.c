@@ -21,8 +21,25 @@ uint64_t plan_interval_steps(const struct study *study, const struct study_size 
     return steps ? steps : 1;
 }
 
+/* As many as ranks may be; a run keeps its numbers when they change. */
+static uint32_t shard_count(const struct study_size *size) {
+    return size->ranks ? RUN_RANKS_MAX : 1;
+}
+
 static uint32_t micro_batch(const struct study *study, const struct study_size *size) {
-    return study->micro_batch < size->batch ? study->micro_batch : size->batch;
+    const uint32_t shard = (uint32_t)ceil_divide(size->batch, shard_count(size));
+    return study->micro_batch < shard ? study->micro_batch : shard;
+}
+
+/* That of the last rank: no other owns more. */
+static struct model_setup setup_of(const struct study *study, const struct study_size *size, uint32_t ranks) {
+    return (struct model_setup){
+        .shape = size->shape,
+        .precision = study->precision,
+        .batch = micro_batch(study, size),
+        .sequence = study->sequence,
+        .dropout = (float)study->dropout,
+        .sharing = {.batch = size->batch, .shards = shard_count(size), .rank = ranks - 1, .ranks = ranks}};
 }
 
 /* Training, and a third of its FLOPs (forward only) for each token predicted in an evaluation. */
@@ -54,6 +71,8 @@ static int run_identity(const struct study *study, struct planned_run *run) {
             shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward, shape->vocabulary);
     fprintf(file, "steps: %" PRIu64 "\nbatch: %u\nsequence: %u\n", run->steps, study->sizes[run->size].batch,
             study->sequence);
+    if (study->sizes[run->size].ranks) /* they give the same numbers, however many */
+        fprintf(file, "shards: %u\n", shard_count(&study->sizes[run->size]));
     if (study->precision != MODEL_FP32) /* so that fp32 keeps the bits that it had before there was a choice */
         fprintf(file, "precision: %s\n", precision_names[study->precision]);
     fprintf(file, "learning_rate: %.9g\nwarmup_steps: %" PRIu64 "\ndecay_fraction: %.17g\ndropout: %.17g\n",
@@ -74,13 +93,9 @@ static int run_identity(const struct study *study, struct planned_run *run) {
 static void plan_run(const struct study *study, uint32_t group, uint32_t mixture, uint32_t s, struct planned_run *run) {
     const struct study_size *size = &study->sizes[s];
     const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
-    const struct model_setup setup = {.shape = size->shape,
-                                      .precision = study->precision,
-                                      .batch = micro_batch(study, size),
-                                      .sequence = study->sequence,
-                                      .dropout = (float)study->dropout};
-    *run =
-        (struct planned_run){.group = group, .mixture = mixture, .size = s, .ranks = 1, .waits_for = WAITS_FOR_NOTHING};
+    *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
+    run->ranks = size->ranks ? size->ranks : 1;
+    const struct model_setup setup = setup_of(study, size, run->ranks);
     run->steps = ceil_divide(size->tokens, step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
@@ -167,6 +182,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     spec->shape = size->shape;
     spec->batch = size->batch;
     spec->micro_batch = micro_batch(study, size);
+    spec->shards = shard_count(size);
     spec->sequence = study->sequence;
     spec->steps = run->steps;
     spec->warmup_steps = study->warmup_steps;

@@ -38,7 +38,8 @@ int plan_identify(const struct study *study, struct plan *plan, struct error *er
 /* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
 uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);
 
-/* The specification of a run, identified, for a worker. spec is large: the caller owns it. */
+/* The specification of a run, identified, for a worker alone; for several, the caller adds which they are. spec is
+ * large: the caller owns it. */
 void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);
 
 #endif

@@ -13,7 +13,9 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
     int provided;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE)
         return error_set(error, ERROR_FAILED, "MPI cannot be started, or was built without support for threads");
+    MPI_Comm workers;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* a rank that died is done without */
+    MPI_Comm_dup(MPI_COMM_WORLD, &workers);                     /* and so here */
     struct machine machine;
     kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
     machine_find(MPI_COMM_WORLD, &machine);
@@ -22,7 +24,7 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
     int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
     bool all_there = true;
     if (result == 0 && machine.rank > 0) {
-        all_there = worker_serve(MPI_COMM_WORLD, train);
+        all_there = worker_serve(MPI_COMM_WORLD, workers, train);
     } else if (result == 0) {
         struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
         result = lead(command, count, words, &crew, error);

@@ -23,6 +23,7 @@ struct study_size {
     struct model_shape shape;
     uint64_t tokens; /* of a run of this size: its own, or those of training */
     uint32_t batch;
+    uint32_t ranks; /* that train a run together, whose batch is cut; 0: one trains it, and the batch is not */
 };
 
 /* A mixture: the languages of a run, and by which rule their weights follow (corpus/mixture.h). */

@@ -2,6 +2,7 @@
 #include "model/scales.h"
 #include "orchestrator/precision.h"
 #include "orchestrator/study_draft.h"
+#include "worker/run_spec.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -91,6 +92,10 @@ const struct study_key study_keys[] = {
      "Inner width of the gated feed-forward."},
     {"sizes[].tokens", SIZE(tokens), NULL, "`training.tokens`", 1, 1e13, "tokens", "Tokens of a run of this size."},
     {"sizes[].batch", SIZE(batch), NULL, "`training.batch`", 1, 65536, "sequences", "Batch of a run of this size."},
+    {"sizes[].ranks", SIZE(ranks), NULL, "one, and the batch is not cut", 1, RUN_RANKS_MAX, NULL,
+     "Ranks that train a run of this size together: 1, 2, 4 or 8, at most its batch. The batch is cut into 8 shards, "
+     "whose gradients are summed apart: the numbers are the same for any of these, and others than without the key. "
+     "Memory of a rank falls as they grow."},
 
     {"training", MAPPING, NULL, NULL, 0, 0, NULL,
      "How every run is trained: AdamW; the learning rate warms up, is constant, and decays to zero at the end."},

@@ -60,9 +60,21 @@ static bool check_steps(struct study_draft *draft, const struct study_size *size
 static void check_same(struct study_draft *draft, const struct study_size *size, struct place place) {
     for (const struct study_size *other = draft->study.sizes; other < size; other++)
         if (memcmp(&other->shape, &size->shape, sizeof size->shape) == 0 && other->tokens == size->tokens &&
-            other->batch == size->batch && strcmp(other->name, size->name) != 0)
+            other->batch == size->batch && (other->ranks > 0) == (size->ranks > 0) &&
+            strcmp(other->name, size->name) != 0)
             mistakes_add(draft->mistakes, place, "size '%s' is the same as '%s' in all but its name; keep one",
                          size->name, other->name);
+}
+
+/* Ranks have whole shards, and each a sequence. */
+static void check_ranks(struct study_draft *draft, const struct study_size *size, const struct node *node) {
+    if ((size->ranks & (size->ranks - 1)) != 0 && size->ranks != 0)
+        mistakes_add(draft->mistakes, node_child(node, "ranks")->place,
+                     "size '%s': a run cannot be shared by %u ranks; take 1, 2, 4 or 8", size->name, size->ranks);
+    else if (size->ranks > size->batch)
+        mistakes_add(draft->mistakes, node_child(node, "ranks")->place,
+                     "size '%s': a batch of %u sequences is too small for %u ranks; take fewer, or a larger batch",
+                     size->name, size->batch, size->ranks);
 }
 
 static void resolve_sizes(struct study_draft *draft) {
@@ -80,6 +92,8 @@ static void resolve_sizes(struct study_draft *draft) {
         if (!size->batch)
             size->batch = batch_is_given ? draft->batch : published_batch(&size->shape);
         check_same(draft, size, node->place);
+        if (size->batch)
+            check_ranks(draft, size, node);
         if (!size->tokens || !size->batch || !study->sequence || !check_steps(draft, size, node->place))
             continue;
         if (!shortest || steps_of(study, size) < steps_of(study, shortest))

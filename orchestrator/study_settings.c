@@ -55,9 +55,9 @@ static void print_sizes(FILE *file, const struct study *study) {
         const struct model_shape *shape = &size->shape;
         fprintf(file,
                 "sizes.%s: layers %u, width %u, heads %u, head_size %u, feed_forward %u, tokens %" PRIu64
-                ", batch %u\n",
+                ", batch %u%s\n",
                 size->name, shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward,
-                size->tokens, size->batch);
+                size->tokens, size->batch, size->ranks ? ", cut into shards" : "");
     }
 }
 

@@ -254,6 +254,7 @@ static void identity_is_that_of_the_run_alone(void **state) {
         {"batch: 8,", "batch: 8, learning_rate: 3e-4,"},
         {"batch: 8,", "batch: 8, dropout: 0,"},
         {"batch: 8,", "batch: 8, precision: bf16,"},
+        {"feed_forward: 32", "feed_forward: 32, ranks: 1"},
         {"tokens: 1e6", "tokens: 2e6"},
         {"pieces: 1000", "pieces: 1001"},
         {"feed_forward: 32", "feed_forward: 33"},
@@ -267,6 +268,40 @@ static void identity_is_that_of_the_run_alone(void **state) {
     }
     plan_free(&plan);
     study_free(&study);
+}
+
+/* Its batch is cut the same for any number of them, so that only their memory differs. */
+static void ranks_of_a_size_change_memory_alone(void **state) {
+    static const char *const sizes[] = {"feed_forward: 32, ranks: 1", "feed_forward: 32, ranks: 2",
+                                        "feed_forward: 32, ranks: 4", "feed_forward: 32, ranks: 8"};
+    struct study study[4];
+    struct plan plan[4];
+    struct run_spec *spec = malloc(sizeof *spec);
+    assert_non_null(spec);
+    for (uint32_t i = 0; i < 4; i++) {
+        plan_of(*state, "feed_forward: 32", sizes[i], &study[i], &plan[i]);
+        const struct planned_run *run = &plan[i].runs[4];
+        assert_int_equal(run->ranks, 1 << i);
+        assert_string_equal(run->identity, plan[0].runs[4].identity);
+        char *settings = study_settings(&study[i]), *first = study_settings(&study[0]);
+        assert_string_equal(settings, first);
+        free(settings);
+        free(first);
+        plan_spec(&study[i], &plan[i], 4, 1, spec);
+        assert_int_equal(spec->shards, 8);
+        assert_int_equal(spec->micro_batch, 1); /* a batch of 8 */
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct model_setup setup = {.shape = study[i].sizes[0].shape,
+                                          .batch = 1,
+                                          .sequence = 128,
+                                          .dropout = 0.1f,
+                                          .sharing = {.batch = 8, .shards = 8, .rank = (1 << i) - 1, .ranks = 1 << i}};
+        assert_true(plan[i].runs[4].memory_bytes == run_memory_bytes(&setup));
+        plan_free(&plan[i]);
+        study_free(&study[i]);
+    }
+    free(spec);
 }
 
 /* What a command writes to standard output. The caller frees it. */
@@ -367,6 +402,7 @@ int main(void) {
         IN_FOLDER(specification_says_everything),
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
+        IN_FOLDER(ranks_of_a_size_change_memory_alone),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),
         IN_FOLDER(table_fits_80_columns_and_tells_what_scores_lack),

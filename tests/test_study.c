@@ -125,6 +125,11 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "take more tokens, a smaller batch or shorter sequences\n"},
         {"scale: 0", "{scale: 0, tokens: 1e13, batch: 1}",
          "7:5: size 'scale 0': a run has 78125000000 steps; at most 4294967295\n"},
+        {"scale: 0", "{scale: 0, ranks: 6}",
+         "7:23: size 'scale 0': a run cannot be shared by 6 ranks; take 1, 2, 4 or 8\n"},
+        {"scale: 0", "{scale: 0, ranks: 16}", "7:23: sizes[].ranks cannot be '16'; it is a whole number from 1 to 8\n"},
+        {"scale: 0", "{scale: 0, batch: 3, ranks: 4}",
+         "7:33: size 'scale 0': a batch of 3 sequences is too small for 4 ranks; take fewer, or a larger batch\n"},
         /* languages */
         {"[en, es, ru]", "[en, es, ru, es]", "2:25: language 'es' is listed twice; keep one\n"},
         {"[en, es, ru]", "[en, es, ru, EN]",

@@ -10,20 +10,18 @@
 
 #include <stdint.h>
 
-enum { RUN_RANKS_MAX = 8 };
+enum { RUN_RANKS_MAX = MODEL_SHARDS_MAX /* that train one run together */ };
 
 struct run_spec {
-    uint32_t run;                   /* number in the plan */
-    uint32_t attempt;               /* 1 for the first */
-    uint32_t dispatch;              /* counts how often runs were given out: tells this time from earlier ones */
-    uint32_t ranks;                 /* that train it together */
-    int32_t members[RUN_RANKS_MAX]; /* [ranks] of the communicator; the first leads */
-    uint64_t key; /* seeds weights, dropout and the order of the data; derived from the run's identity */
+    uint32_t run;     /* number in the plan */
+    uint32_t attempt; /* 1 for the first */
+    uint64_t key;     /* seeds weights, dropout and the order of the data; derived from the run's identity */
 
     struct model_shape shape;
     uint32_t batch;       /* sequences of an optimizer step */
     uint32_t micro_batch; /* sequences of one gradient call: bounds the memory */
     uint32_t sequence;    /* T */
+    uint32_t shards;      /* that the gradient of a batch is added up from (model.h); 0 or 1: it is not cut */
     uint64_t steps;
     uint64_t warmup_steps;
     double decay_fraction;
@@ -40,6 +38,10 @@ struct run_spec {
     double checkpoint_seconds;       /* one every so many seconds and */
     uint64_t checkpoint_steps;       /* every so many steps; 0: not so */
     uint64_t resume_most;            /* steps of the checkpoint that it may go on from, at most: what is known of it */
+
+    uint32_t ranks; /* that train the run together (worker/group.h), as many as shards at most; 0 or 1: one */
+    int32_t members[RUN_RANKS_MAX]; /* which they are in the communicator; the first leads */
+    uint32_t dispatch;              /* tells the messages of these members from those of others, earlier or later */
 
     char tokens_folder[FILE_PATH_SIZE];
     uint32_t language_count; /* of the mixture */

@@ -10,9 +10,11 @@
 #include "base/record.h"
 #include "worker/run_spec.h"
 
+#include <mpi.h>
 #include <stdbool.h>
 
-/* Where a run tells what it finds, in order; an error from the sink ends the run with it. */
+/* Where a run tells what it finds, in order; an error from the sink ends the run with it. Of the ranks
+ * that train a run together, the leader tells and is asked. */
 struct run_sink {
     void *context;
     /* If set: the run begins behind so many steps, those of a checkpoint or 0. */
@@ -20,15 +22,18 @@ struct run_sink {
     int (*add_curve)(void *context, const struct curve_point *point, struct error *error);
     int (*add_losses)(void *context, const struct loss_point *points, uint32_t count, struct error *error);
     int (*add_seen)(void *context, const struct language_tokens *seen, uint32_t count, struct error *error);
-    /* If set: asked behind every step. True: stop here, behind a checkpoint; or leave at once, without one. */
-    bool (*stop)(void *context);
-    bool (*abandon)(void *context);
+    bool (*stop)(void *context);                   /* if set: asked every step; true: stop here, behind a checkpoint */
     void (*note)(void *context, const char *text); /* if set: what a person should know; the run goes on */
     double *model_seconds;                         /* if set: what the run spends in model code is added (wall clock) */
+
+    /* Of every rank, where several train the run together: */
+    MPI_Comm comm; /* for their messages; its errors return */
+    /* If set: asked every step, and while it waits for the others. True: leave the run at once. */
+    bool (*abandon)(void *context);
 };
 
 /* Resident memory of a worker at most, when it trains with this setup and the threads of omp_get_max_threads(): the
- * process, the model, and a batch. Shards are mapped and let go of. 0: impossible setup. */
+ * process, the model, a batch, and messages. Shards are mapped and let go of. 0: impossible setup. */
 size_t run_memory_bytes(const struct model_setup *setup);
 
 enum run_end { RUN_ENDED, RUN_STOPPED, RUN_ABANDONED };
@@ -47,7 +52,11 @@ struct run_ending {
  *
  * Where spec->checkpoint names a file, checkpoints go there (model/checkpoint.h), and the one before is kept beside it
  * until the next: a run goes on from the newer one that is whole, its own, and of spec->resume_most steps at most, and
- * else begins anew. A full disk is waited for.
+ * else begins anew. A checkpoint that a full disk has no room for is left out.
+ *
+ * Where spec->ranks is more than 1, each of spec->members calls this with the same specification, and they train the
+ * run together: what is told, and the checkpoints, are the same bits for any number of them. Abandoned: one of them was
+ * lost; nothing was saved behind the last checkpoint.
  *
  * Fails when a shard is missing or wrong, memory is short, a checkpoint cannot be written, or training has diverged
  * (the step is named): the loss or gradient is not finite, or the loss of a step is twice that of knowing nothing,

@@ -122,7 +122,7 @@ static void serve_run(struct worker *worker, run_function *train, const struct r
     send_to_coordinator(worker->comm, &result, sizeof result, MESSAGE_ENDED, NULL);
 }
 
-bool worker_serve(MPI_Comm comm, run_function *train) {
+bool worker_serve(MPI_Comm comm, MPI_Comm workers, run_function *train) {
     struct worker worker = {.comm = comm};
     const struct run_sink sink = {.context = &worker,
                                   .begin = send_begun,
@@ -130,6 +130,7 @@ bool worker_serve(MPI_Comm comm, run_function *train) {
                                   .add_losses = send_losses,
                                   .add_seen = send_seen,
                                   .stop = told_to_stop,
+                                  .comm = workers,
                                   .abandon = told_to_abandon,
                                   .note = send_note};
     struct run_spec *spec = malloc(sizeof *spec);

@@ -8,9 +8,10 @@
 typedef int run_function(const struct run_spec *spec, const struct run_sink *sink, struct run_ending *ending,
                          struct error *error);
 
-/* Serves the coordinator (rank 0 of comm) until it says stop. False: ranks were lost, so nothing collective will end.
+/* Serves the coordinator (rank 0 of comm) until it says stop; workers: the same ranks, for what they say to each other.
+ * False: ranks were lost, so nothing collective will end.
  */
-bool worker_serve(MPI_Comm comm, run_function *train);
+bool worker_serve(MPI_Comm comm, MPI_Comm workers, run_function *train);
 
 /* A note that is too long is cut. */
 struct run_note run_note_make(uint32_t run, const char *text);
