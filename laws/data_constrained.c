@@ -201,36 +201,55 @@ static int first_stage(const struct repeated_table *table, const double *held, c
                      once.count, reason.message);
 }
 
-/* Both stages in one answer: the first five parameters as the first stage has them. */
-static void stages_join(const struct fit *first, struct fit *fit) {
+/* Both stages in one answer: the first five parameters as the first stage has them, resamples [bootstraps] too. */
+static void stages_join(const struct fit *first, double (*first_resamples)[FIT_PARAMETERS_MAX],
+                        const struct fit_options *options, struct fit *fit) {
     for (int j = 0; j < RD; j++) {
         fit->standard_errors[j] = first->standard_errors[j];
         fit->low[j] = first->low[j];
         fit->high[j] = first->high[j];
     }
     fit->undetermined |= first->undetermined;
+    for (int s = 0; first_resamples && s < options->bootstraps; s++)
+        memcpy(options->resamples[s], first_resamples[s], RD * sizeof **first_resamples);
 }
 
-int data_constrained_fit(const struct repeated_table *table, const double *held, const struct fit_options *options,
-                         struct fit_law *law, struct fit *fit, struct error *error) {
-    struct fit first = {0};
-    bool all_held = true;
-    for (int j = 0; j < RD; j++) {
-        all_held = all_held && !isnan(held[j]);
-        first.parameters[j] = first.low[j] = first.high[j] = held[j];
-    }
+static int second_stage_fit(const struct repeated_table *table, const double *held, const double *first,
+                            const struct fit_options *options, struct fit_law *law, struct fit *fit,
+                            struct error *error) {
     double *room;
-    if (!all_held && first_stage(table, held, options, &first, error) != 0)
-        return -1;
-    if (data_constrained_law(table, first.parameters, law, &room, error) != 0)
+    if (data_constrained_law(table, first, law, &room, error) != 0)
         return -1;
     hold(law, RD, held[RD]);
     hold(law, RN, held[RN]);
     const int status = fit_law(law, options, fit, error);
     free(room);
+    return status;
+}
+
+int data_constrained_fit(const struct repeated_table *table, const double *held, const struct fit_options *options,
+                         struct fit_law *law, struct fit *fit, struct error *error) {
+    struct fit first = {0};
+    struct fit_options first_options = *options;
+    bool all_held = true;
+    for (int j = 0; j < RD; j++) {
+        all_held = all_held && !isnan(held[j]);
+        first.parameters[j] = first.low[j] = first.high[j] = held[j];
+    }
+    first_options.resamples = NULL;
+    if (options->resamples && !all_held) {
+        first_options.resamples = malloc((size_t)(options->bootstraps + 1) * sizeof *first_options.resamples);
+        if (!first_options.resamples)
+            return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
+    }
+    int status = all_held ? 0 : first_stage(table, held, &first_options, &first, error);
     if (status == 0)
-        stages_join(&first, fit);
-    for (int j = 0; j < RD; j++)
-        law->parameters[j].held = !isnan(held[j]);
+        status = second_stage_fit(table, held, first.parameters, options, law, fit, error);
+    if (status == 0) {
+        stages_join(&first, first_options.resamples, options, fit);
+        for (int j = 0; j < RD; j++)
+            law->parameters[j].held = !isnan(held[j]);
+    }
+    free(first_options.resamples);
     return status;
 }

@@ -73,6 +73,9 @@ struct fit_options {
     double delta;   /* of the Huber loss; 1e-3 in the literature */
     int bootstraps; /* 0: none, standard errors and intervals are NaN */
     uint64_t seed;  /* of the bootstrap */
+    /* NULL, or room [bootstraps] for the parameters of each resampled fit, so that what follows from several of them
+     * gets an interval too; filled where there is a bootstrap. */
+    double (*resamples)[FIT_PARAMETERS_MAX];
 };
 
 struct fit_basin {

@@ -139,12 +139,12 @@ static double quantile(const double *sorted, int count, double share) {
 
 /* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
  * room. */
-static void spread_measure(const struct fit_law *law, const double *samples, int count, double *column,
+static void spread_measure(const struct fit_law *law, double (*samples)[FIT_PARAMETERS_MAX], int count, double *column,
                            struct fit *fit) {
     for (int j = 0; j < law->parameter_count; j++) {
         double mean = 0, square = 0;
         for (int s = 0; s < count; s++) {
-            column[s] = samples[(size_t)s * FIT_PARAMETERS_MAX + j];
+            column[s] = samples[s][j];
             mean += column[s] / count;
         }
         for (int s = 0; s < count; s++)
@@ -169,7 +169,8 @@ int fit_bootstrap(const struct fit_objective *objective, const struct fit_option
         fit->standard_errors[j] = fit->low[j] = fit->high[j] = NAN;
     if (count < 2)
         return 0;
-    double *samples = malloc((size_t)count * FIT_PARAMETERS_MAX * sizeof *samples);
+    double(*own)[FIT_PARAMETERS_MAX] = options->resamples ? NULL : malloc((size_t)count * sizeof *own);
+    double(*samples)[FIT_PARAMETERS_MAX] = own ? own : options->resamples;
     double *column = malloc((size_t)count * sizeof *column);
     int failed = !samples || !column;
     if (!failed) {
@@ -179,13 +180,13 @@ int fit_bootstrap(const struct fit_objective *objective, const struct fit_option
 #pragma omp for schedule(dynamic, 4)
             for (int s = 0; s < count; s++)
                 failed += !weights || resample_fit(objective, options->seed, (uint64_t)s, minima, minimum_count,
-                                                   weights, samples + (size_t)s * FIT_PARAMETERS_MAX) != 0;
+                                                   weights, samples[s]) != 0;
             free(weights);
         }
         if (!failed)
             spread_measure(objective->law, samples, count, column, fit);
     }
     free(column);
-    free(samples);
+    free(own);
     return failed ? -1 : 0;
 }

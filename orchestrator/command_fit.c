@@ -345,7 +345,8 @@ static int fit_atlas_request(const struct fit_request *request, const struct fit
 }
 
 static int fit_request(const struct fit_request *request, struct error *error) {
-    struct fit_options options = {request->delta, (int)request->bootstraps, request->seed};
+    struct fit_options options = {
+        .delta = request->delta, .bootstraps = (int)request->bootstraps, .seed = request->seed};
     struct holds holds;
     struct fit_table table;
     struct fit_law law;

@@ -162,7 +162,7 @@ static void make(const struct atlas_tables *tables, size_t target, double noise,
 static struct fit fit_of(const struct fit_law *law, int bootstraps) {
     struct fit fit;
     struct error error = {0};
-    if (atlas_fit(law, &(struct fit_options){1e-3, bootstraps, 1}, &fit, &error))
+    if (atlas_fit(law, &(struct fit_options){.delta = 1e-3, .bootstraps = bootstraps, .seed = 1}, &fit, &error))
         fail_msg("%s", error.message);
     return fit;
 }

@@ -287,6 +287,18 @@ static void law_of_repetitions_is_the_published_one(void **state) {
     free(room);
 }
 
+static void resamples_have_the_parameters_of_both_stages(void **state) {
+    (void)state;
+    double held[REPEATED_PARAMETERS], resamples[2][FIT_PARAMETERS_MAX];
+    const struct rows rows =
+        csv_rows("tests/data/laws/datablations_fit182.csv", (const char *const[]){"N", "D", "U", "L"}, 4);
+    published_first_stage(held);
+    held[REPEATED_E] = NAN; /* the first stage fits this one */
+    repeated_fit(&rows, held, &(struct fit_options){.delta = 1e-3, .bootstraps = 2, .resamples = resamples});
+    for (int j = 0; j < REPEATED_PARAMETERS; j++)
+        assert_true(isnan(held[j]) ? resamples[0][j] != resamples[1][j] : resamples[1][j] == held[j]);
+}
+
 static void both_stages_without_noise_are_found_again(void **state) {
     (void)state;
     static const double truth[] = {1.8, 500, 1500, 0.35, 0.36, 15, 5};
@@ -355,7 +367,8 @@ static struct fit chinchilla_fit(const struct rows *rows, const struct fit_optio
 static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed(void **state) {
     (void)state;
     const struct rows rows = chinchilla_rows(60, 0.01);
-    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1}, second = {1e-3, 50, 2};
+    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1};
+    const struct fit_options second = {.delta = 1e-3, .bootstraps = 50, .seed = 2};
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const struct fit one = chinchilla_fit(&rows, &first, -1, 0), other = chinchilla_fit(&rows, &second, -1, 0);
@@ -366,6 +379,24 @@ static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed
         assert_true(one.standard_errors[j] == three.standard_errors[j] && one.low[j] == three.low[j]);
         assert_true(one.standard_errors[j] != other.standard_errors[j]);
         assert_true(one.low[j] < one.parameters[j] && one.parameters[j] < one.high[j]);
+    }
+}
+
+static void resamples_are_what_standard_errors_are_made_of(void **state) {
+    (void)state;
+    enum { SAMPLES = 30 };
+    double resamples[SAMPLES][FIT_PARAMETERS_MAX];
+    const struct rows rows = chinchilla_rows(60, 0.01);
+    const struct fit_options options = {.delta = 1e-3, .bootstraps = SAMPLES, .seed = 1, .resamples = resamples};
+    const struct fit fit = chinchilla_fit(&rows, &options, CHINCHILLA_E, 1.8);
+    for (int j = 0; j < CHINCHILLA_PARAMETERS; j++) {
+        double mean = 0, square = 0;
+        for (int s = 0; s < SAMPLES; s++)
+            mean += resamples[s][j] / SAMPLES;
+        for (int s = 0; s < SAMPLES; s++)
+            square += (resamples[s][j] - mean) * (resamples[s][j] - mean);
+        assert_true(fabs(sqrt(square / (SAMPLES - 1)) - fit.standard_errors[j]) <= 1e-9 * fabs(mean));
+        assert_true(j == CHINCHILLA_E ? resamples[7][j] == 1.8 : fit.standard_errors[j] > 0);
     }
 }
 
@@ -430,8 +461,10 @@ int main(void) {
         cmocka_unit_test(multilingual_law_without_noise_is_found_again),
         cmocka_unit_test(published_repetitions_give_their_optimum_and_the_published_basin),
         cmocka_unit_test(law_of_repetitions_is_the_published_one),
+        cmocka_unit_test(resamples_have_the_parameters_of_both_stages),
         cmocka_unit_test(both_stages_without_noise_are_found_again),
         cmocka_unit_test(bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed),
+        cmocka_unit_test(resamples_are_what_standard_errors_are_made_of),
         cmocka_unit_test(held_parameters_stay_and_the_rest_is_fitted),
         cmocka_unit_test(large_tables_end_in_the_optimum_of_all_points),
     };
