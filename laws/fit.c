@@ -296,7 +296,7 @@ static int fit_fill(const struct search *search, const struct fit_objective *obj
     return 0;
 }
 
-void fit_grid_thin(struct fit_law *law) {
+static void grid_thin(struct fit_law *law) {
     for (int j = 0; j < law->parameter_count; j++) {
         struct fit_parameter *parameter = &law->parameters[j];
         if (parameter->start_count <= 2)
@@ -308,11 +308,14 @@ void fit_grid_thin(struct fit_law *law) {
 }
 
 int fit_law(const struct fit_law *law, const struct fit_options *options, struct fit *fit, struct error *error) {
+    struct fit_law searched = *law;
     struct fit_objective objective;
     struct search search;
     gsl_set_error_handler_off(); /* its default ends the process */
+    if (options->thin)
+        grid_thin(&searched);
     if (table_check(law, options, error) != 0 ||
-        fit_objective_make(law, options->delta, NULL, law->count, &objective, error) != 0)
+        fit_objective_make(&searched, options->delta, NULL, law->count, &objective, error) != 0)
         return -1;
     int status = objective.count > SEARCH_POINTS ? search_large(&search, &objective, error)
                                                  : search_run(&search, &objective, error);

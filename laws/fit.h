@@ -73,6 +73,8 @@ struct fit_options {
     double delta;   /* of the Huber loss; 1e-3 in the literature */
     int bootstraps; /* 0: none, standard errors and intervals are NaN */
     uint64_t seed;  /* of the bootstrap */
+    /* Two starts of each parameter: enough for tables with one optimum, and where dozens of fits are made. */
+    bool thin;
     /* NULL, or room [bootstraps] for the parameters of each resampled fit, so that what follows from several of them
      * gets an interval too; filled where there is a bootstrap. */
     double (*resamples)[FIT_PARAMETERS_MAX];
@@ -94,9 +96,6 @@ struct fit {
     int basin_count;                         /* at least 1 */
     struct fit_basin basins[FIT_BASINS_MAX]; /* by objective, the first is the best; within 1 % of it */
 };
-
-/* Leaves two starts of each parameter: enough for tables with one optimum, and where dozens of fits are made. */
-void fit_grid_thin(struct fit_law *law);
 
 /* Fits. A table of more than 1024 points is searched on 1024 of them, drawn at random but always the same; the basins
  * found are then polished on all. Fails, saying why, when there are fewer points than free parameters + 3, a loss is

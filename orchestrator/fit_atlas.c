@@ -121,7 +121,7 @@ static void print_intervals(const struct target_fit *result, FILE *out) {
 }
 
 static void print_comparison(const struct comparison *mean, FILE *out) {
-    fprintf(out, "\nR2 of points that the fit has not seen, averaged over the targets\n%-20s", "law");
+    fprintf(out, "\nR2 of the fit, and of points held out from it, averaged over the targets\n%-20s", "law");
     for (int h = 0; h < HOLDOUTS; h++)
         fprintf(out, "%9s", holdout_names[h]);
     fputc('\n', out);

@@ -12,7 +12,7 @@
 
 static const char *const LOSS_NAME = "cross_entropy";
 /* 50 samples give a standard error to a tenth; `sweep fit` makes intervals. */
-static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 50, .seed = 1};
+static const struct fit_options FIT_OPTIONS = {.delta = 1e-3, .bootstraps = 50, .seed = 1, .thin = true};
 
 /* ---- laws ---- */
 
@@ -47,10 +47,8 @@ static int fit_points(const struct fit_table *points, struct fit_law *law, struc
     const struct loss_table table = {points->count, points->columns[0], points->columns[1], points->columns[2]};
     double *columns = NULL;
     int status = chinchilla_law(&table, law, &columns, error);
-    if (status == 0) {
-        fit_grid_thin(law);
+    if (status == 0)
         status = fit_law(law, &FIT_OPTIONS, fit, error);
-    }
     free(columns);
     return status;
 }

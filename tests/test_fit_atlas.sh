@@ -38,9 +38,10 @@ for target, source in ("en", "tau_fr"), ("fr", "tau_en"):
         assert abs(fit["parameters"][name] / value - 1) < 1e-6, (target, name, fit["parameters"][name])
     assert fit["undetermined"] == ["tau_other"] and fit["points"] == 96, fit
     assert fit["intervals"]["E"][0] <= fit["intervals"]["E"][1] and fit["r2"] > 0.999999
-    assert set(fit["holdouts"]) == {"chinchilla", "multilingual", "target", "other", "transfer"}
+    assert set(fit["holdouts"]) == {"chinchilla", "data-constrained", "multilingual", "target", "other", "transfer"}
+    assert (fit["holdouts"]["data-constrained"]["fit"] is None) == (target == "en")  # of fr tokens are repeated
 mean = answer["holdouts"]
-for way in "random", "N", "D", "C", "M":
+for way in "fit", "random", "N", "D", "C", "M":
     assert mean["transfer"][way] > 0.9999 > mean["target"][way], (way, mean)
 PYTHON
 }
@@ -49,7 +50,7 @@ check "the law of a CSV file is found again" finds_the_law
 shows_a_table() {
     "$sweep" fit "$folder/runs.csv" --law atlas --unique "$folder/unique.csv" --bootstrap 0 --holdouts >"$folder/text" &&
         cat "$folder/text" && grep -q '^en .* 0\.8 .*? .*fr 0\.5 .*de 0\.2' "$folder/text" &&
-        grep -q '^law  *random  *N  *D  *C  *M$' "$folder/text" && grep -q '^transfer  *1\.000' "$folder/text"
+        grep -q '^law  *fit  *random  *N  *D  *C  *M$' "$folder/text" && grep -q '^transfer  *1\.000' "$folder/text"
 }
 check "people get a row a target and the table of hold-outs" shows_a_table
 
