@@ -103,6 +103,12 @@ struct fit {
  * error handler off. */
 int fit_law(const struct fit_law *law, const struct fit_options *options, struct fit *fit, struct error *error);
 
+/* The 95 % interval of what resampled fits [count >= 2] say of a number; sorts them. */
+struct fit_interval {
+    double low, high;
+};
+struct fit_interval fit_interval_of(double *values, int count);
+
 /* R2 of the losses of a law's table, 1 - residual sum of squares / total sum of squares, under these parameters; NaN
  * when the losses are all equal or too large to square. */
 double fit_r2(const struct fit_law *law, const double *parameters);

@@ -130,11 +130,17 @@ static int resample_fit(const struct fit_objective *objective, uint64_t seed, ui
     return 0;
 }
 
-/* The quantile of sorted values, interpolated. */
+/* The quantile of sorted values, interpolated; they may end in infinite ones. */
 static double quantile(const double *sorted, int count, double share) {
     const double place = share * (count - 1);
     const int below = (int)place < count - 1 ? (int)place : count - 2;
-    return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
+    const double step = sorted[below + 1] > sorted[below] ? sorted[below + 1] - sorted[below] : 0;
+    return place > below ? sorted[below] + (place - below) * step : sorted[below];
+}
+
+struct fit_interval fit_interval_of(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare_doubles);
+    return (struct fit_interval){quantile(values, count, 0.025), quantile(values, count, 0.975)};
 }
 
 /* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
@@ -149,12 +155,12 @@ static void spread_measure(const struct fit_law *law, double (*samples)[FIT_PARA
         }
         for (int s = 0; s < count; s++)
             square += (column[s] - mean) * (column[s] - mean);
-        qsort(column, (size_t)count, sizeof *column, compare_doubles);
+        const struct fit_interval interval = fit_interval_of(column, count);
         if (law->parameters[j].held) /* without the rounding of a mean */
             square = 0;
         fit->standard_errors[j] = isfinite(square) ? sqrt(square / (count - 1)) : NAN;
-        fit->low[j] = quantile(column, count, 0.025);
-        fit->high[j] = quantile(column, count, 0.975);
+        fit->low[j] = interval.low;
+        fit->high[j] = interval.high;
         const double width =
             law->parameters[j].logarithmic ? log(fit->high[j]) - log(fit->low[j]) : fit->high[j] - fit->low[j];
         if (fit_exceeds(&law->parameters[j], fit->parameters[j], width / 4)) /* +-2 standard errors */

@@ -252,28 +252,39 @@ static int read_table(const struct fit_request *request, const struct law_kind *
 
 /* ---- the answer ---- */
 
-static int print_json(const struct law_kind *kind, const struct fit_law *law, const struct fit *fit, size_t duplicates,
-                      double seconds, struct error *error) {
-    json_t *object = fit_json(law, fit);
+/* A fit, and what is told with it. */
+struct answer {
+    struct fit_law law; /* for names; what it points to is gone */
+    struct fit fit;
+    const struct fit_options *options;
+    size_t duplicates;
+    double seconds;
+};
+
+static int print_json(const struct law_kind *kind, const struct answer *answer, struct error *error) {
+    json_t *object = fit_json(&answer->law, &answer->fit);
     json_object_set_new(object, "law", json_string(kind->name));
-    json_object_set_new(object, "duplicates", json_integer((json_int_t)duplicates));
-    json_object_set_new(object, "seconds", json_real(seconds));
+    json_object_set_new(object, "duplicates", json_integer((json_int_t)answer->duplicates));
+    json_object_set_new(object, "seconds", json_real(answer->seconds));
     if (kind->fit == fit_capacity) {
-        json_object_set_new(object, "multipliers", capacity_multipliers_json(fit->parameters));
-        json_object_set_new(object, "iso_loss", capacity_curves_json(fit->parameters));
+        const struct capacity_answer capacity = {answer->fit.parameters, answer->options->bootstraps,
+                                                 answer->options->resamples};
+        json_object_set_new(object, "multipliers", capacity_multipliers_json(&capacity));
+        json_object_set_new(object, "iso_loss", capacity_curves_json(&capacity));
     }
     return command_print_json(object, error);
 }
 
-static void print_text(const struct law_kind *kind, const struct fit_law *law, const struct fit *fit, size_t duplicates,
-                       double seconds) {
+static void print_text(const struct law_kind *kind, const struct answer *answer) {
     printf("%s: %s\n", kind->name, kind->formula);
-    fit_print(law, fit, stdout);
+    fit_print(&answer->law, &answer->fit, stdout);
     if (kind->fit == fit_capacity)
-        capacity_print(fit->parameters, stdout);
-    if (duplicates > 0)
-        printf("\n%zu rows repeat another row and count again\n", duplicates);
-    printf("\n%.2f s\n", seconds);
+        capacity_print(
+            &(struct capacity_answer){answer->fit.parameters, answer->options->bootstraps, answer->options->resamples},
+            stdout);
+    if (answer->duplicates > 0)
+        printf("\n%zu rows repeat another row and count again\n", answer->duplicates);
+    printf("\n%.2f s\n", answer->seconds);
 }
 
 /* ---- ATLAS: a law a target ---- */
@@ -344,13 +355,24 @@ static int fit_atlas_request(const struct fit_request *request, const struct fit
     return status;
 }
 
+static int fit_answer(const struct fit_request *request, const struct law_kind *kind, const struct holds *holds,
+                      const struct fit_table *table, struct answer *answer, struct error *error) {
+    const double begin = omp_get_wtime();
+    struct error reason = {0};
+    answer->duplicates = fit_table_duplicates(table);
+    if (answer->duplicates == (size_t)-1)
+        return error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->path, table->count);
+    if (kind->fit(table, holds, answer->options, &answer->law, &answer->fit, &reason) != 0)
+        return error_set(error, reason.code, "%s: %s", request->path, reason.message);
+    answer->seconds = omp_get_wtime() - begin;
+    return 0;
+}
+
 static int fit_request(const struct fit_request *request, struct error *error) {
     struct fit_options options = {
         .delta = request->delta, .bootstraps = (int)request->bootstraps, .seed = request->seed};
     struct holds holds;
     struct fit_table table;
-    struct fit_law law;
-    struct fit fit;
     if (request->bootstraps == 1 || request->bootstraps > BOOTSTRAPS_MAX)
         return error_set(error, ERROR_INPUT, "fit: --bootstrap %llu; it is 0 for none, or 2 to %d",
                          (unsigned long long)request->bootstraps, BOOTSTRAPS_MAX);
@@ -363,22 +385,17 @@ static int fit_request(const struct fit_request *request, struct error *error) {
         return error_set(error, ERROR_INPUT, "fit: --unique and --holdouts are of --law atlas");
     if (read_table(request, kind, &table, error) != 0)
         return -1;
-    const double begin = omp_get_wtime();
-    const size_t duplicates = fit_table_duplicates(&table);
-    struct error reason = {0};
-    int status = 0;
-    if (duplicates == (size_t)-1)
-        status = error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->path, table.count);
-    else if (kind->fit(&table, &holds, &options, &law, &fit, &reason) != 0)
-        status = error_set(error, reason.code, "%s: %s", request->path, reason.message);
-    const double seconds = omp_get_wtime() - begin;
+    struct answer answer = {.options = &options};
+    options.resamples = malloc((size_t)(options.bootstraps + 1) * sizeof *options.resamples);
+    int status = options.resamples ? fit_answer(request, kind, &holds, &table, &answer, error)
+                                   : error_set(error, ERROR_FAILED, "%s: not enough memory", request->path);
     fit_table_free(&table);
-    if (status != 0)
-        return -1;
-    if (request->json)
-        return print_json(kind, &law, &fit, duplicates, seconds, error);
-    print_text(kind, &law, &fit, duplicates, seconds);
-    return 0;
+    if (status == 0 && request->json)
+        status = print_json(kind, &answer, error);
+    else if (status == 0)
+        print_text(kind, &answer);
+    free(options.resamples);
+    return status;
 }
 
 int command_fit(const struct command *command, int count, char **words, struct error *error) {
