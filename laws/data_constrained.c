@@ -129,6 +129,7 @@ int data_constrained_law(const struct repeated_table *table, const double *first
     *law = second_stage(first);
     law->count = count;
     law->losses = table->L;
+    law->runs = table->runs;
     law->column_count = COLUMNS;
     for (int c = 0; c < COLUMNS; c++)
         law->columns[c] = columns + (size_t)c * count;
@@ -148,27 +149,31 @@ static void hold(struct fit_law *law, int parameter, double value) {
     law->parameters[parameter].value = value;
 }
 
-static int chinchilla_fit(const struct loss_table *once, const double *held, const struct fit_options *options,
-                          struct fit *fit, struct error *error) {
+static int chinchilla_fit(const struct loss_table *once, const uint64_t *runs, const double *held,
+                          const struct fit_options *options, struct fit *fit, struct error *error) {
     struct fit_law law;
     double *room = NULL;
     int status = chinchilla_law(once, &law, &room, error);
     if (status == 0) {
         for (int j = 0; j < CHINCHILLA_PARAMETERS; j++)
             hold(&law, j, held[j]);
+        law.runs = runs;
         status = fit_law(&law, options, fit, error);
     }
     free(room);
     return status;
 }
 
-/* Copies the points that repeat nothing, neither tokens nor, by the law `first` (NULL: not known yet), parameters. */
-static void select_once(const struct repeated_table *table, const double *first, double *room,
+/* Copies the points that repeat nothing, neither tokens nor, by the law `first` (NULL: not known yet), parameters; runs
+ * [count] where they are known. */
+static void select_once(const struct repeated_table *table, const double *first, double *room, uint64_t *runs,
                         struct loss_table *once) {
     double *N = room, *D = N + table->count, *L = D + table->count;
     *once = (struct loss_table){0, N, D, L};
     for (size_t i = 0; i < table->count; i++)
         if (table->D[i] <= table->U[i] && (!first || log(table->N[i]) <= log_useful_size(first, table->U[i]) + 1e-9)) {
+            if (table->runs)
+                runs[once->count] = table->runs[i];
             N[once->count] = table->N[i];
             D[once->count] = table->D[i];
             L[once->count++] = table->L[i];
@@ -180,19 +185,25 @@ static void select_once(const struct repeated_table *table, const double *first,
 static int first_stage(const struct repeated_table *table, const double *held, const struct fit_options *options,
                        struct fit *fit, struct error *error) {
     double *room = malloc((3 * table->count + 1) * sizeof *room);
-    if (!room)
+    uint64_t *runs = malloc((table->count + 1) * sizeof *runs);
+    if (!room || !runs) {
+        free(room);
+        free(runs);
         return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
+    }
     struct loss_table once = {0};
     struct error reason = {0};
     int passes = 0;
     for (size_t points = 0; passes < FIRST_STAGE_PASSES; passes++, points = once.count) {
         struct fit next;
-        select_once(table, passes > 0 ? fit->parameters : NULL, room, &once);
-        if ((passes > 0 && once.count == points) || chinchilla_fit(&once, held, options, &next, &reason) != 0)
+        select_once(table, passes > 0 ? fit->parameters : NULL, room, runs, &once);
+        if ((passes > 0 && once.count == points) ||
+            chinchilla_fit(&once, table->runs ? runs : NULL, held, options, &next, &reason) != 0)
             break;
         *fit = next;
     }
     free(room);
+    free(runs);
     if (passes > 0)
         return 0;
     return error_set(error, reason.code,

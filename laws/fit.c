@@ -11,7 +11,6 @@ enum {
     SEARCH_POINTS = 1024, /* of a larger table; the place of the basins does not need more */
     SCOUT_STRIDE = 64,    /* every 64th start is followed to its end, the others to the minima that those found */
     VALLEY_STEPS = 8,     /* Newton steps of the others where most scouts never settled */
-    POINTS_MORE = 3,      /* than free parameters */
 };
 
 /* Minima whose objectives agree to this share are one. */
@@ -229,9 +228,9 @@ static int table_check(const struct fit_law *law, const struct fit_options *opti
                              i + 1, law->losses[i]);
         equal = equal && law->losses[i] == law->losses[0];
     }
-    if (law->count < (size_t)free_count + POINTS_MORE)
+    if (law->count < (size_t)free_count + FIT_POINTS_MORE)
         return error_set(error, ERROR_INPUT, "%s fit: %zu points; at least %d are needed", law->name, law->count,
-                         free_count + POINTS_MORE);
+                         free_count + FIT_POINTS_MORE);
     if (equal)
         return error_set(error, ERROR_INPUT, "%s fit: all losses are equal; they do not depend on anything", law->name);
     return 0;

@@ -4,7 +4,7 @@
  * section 3.3), from every start of a grid, each followed until the gradient is zero to rounding;
  *   - the distinct minima (basins) within 1 % of the best, with the number of starts that end in each;
  *   - the parameters that the table does not determine;
- *   - standard errors and 95 % intervals by bootstrap over the points.
+ *   - standard errors and 95 % intervals by bootstrap over the runs that the points are of, or over the points.
  * Results are the same bits for every number of threads. docs/laws.md says how to read them.
  *
  * Inside, a parameter is y = ln(parameter) where it must be positive, else y = the parameter itself, and y is scaled:
@@ -60,6 +60,8 @@ struct fit_law {
     struct fit_parameter parameters[FIT_PARAMETERS_MAX];
     size_t count;
     const double *losses; /* [count], positive */
+    /* [count], which run a point is of, any numbers; NULL: not known. Points of one run are not independent. */
+    const uint64_t *runs;
     int column_count;
     const double *columns[FIT_COLUMNS_MAX]; /* [count] each: what the law needs of a point, such as ln N */
     const void *constants;                  /* what else it needs */
@@ -87,8 +89,10 @@ struct fit_basin {
 
 struct fit {
     size_t points, starts;
-    double objective;                           /* sum of Huber losses */
-    double r2;                                  /* of the losses */
+    int resamples;     /* of the bootstrap; 0: none */
+    size_t runs_drawn; /* whole, for each resample; 0: points were drawn, as the runs are not known or too few */
+    double objective;  /* sum of Huber losses */
+    double r2;         /* of the losses */
     double parameters[FIT_PARAMETERS_MAX];      /* in the order of the law, as all that follow */
     double standard_errors[FIT_PARAMETERS_MAX]; /* 0: held; NaN: no bootstrap, or not finite */
     double low[FIT_PARAMETERS_MAX], high[FIT_PARAMETERS_MAX];

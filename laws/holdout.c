@@ -122,7 +122,9 @@ static int repeated_fit(const struct mixture_table *table, size_t fitted, const 
         U[i] = table->unique[table->target];
         L[i] = table->rows[i].L;
     }
-    const struct repeated_table all = {count, N, D, U, L}, seen = {fitted, N, D, U, L};
+    const struct repeated_table all = {.count = count, .N = N, .D = D, .U = U, .L = L};
+    struct repeated_table seen = all;
+    seen.count = fitted;
     return data_constrained_fit(&seen, none_held, options, &laid->law, fit, error) != 0 ||
                    data_constrained_law(&all, fit->parameters, &laid->law, &laid->room, error) != 0
                ? -1
@@ -169,6 +171,7 @@ int holdout_compare(const struct mixture_table *table, double delta, uint64_t se
     struct mixture_table split = *table;
     int status = rows ? 0 : error_set(error, ERROR_FAILED, "hold-outs of %zu points: not enough memory", table->count);
     split.rows = rows;
+    split.runs = NULL; /* in another order, and without a bootstrap of no use */
     for (enum holdout h = HOLDOUT_NONE; h < HOLDOUTS && status == 0; h++) {
         size_t fitted, held;
         status = holdout_split(table, h, seed, rows, &fitted, &held, error);

@@ -27,13 +27,14 @@ struct holds {
 
 /* ---- the laws ---- */
 
-/* Fits a law that lies over a table, and lets go of the table's columns. */
-static int fit_laid(struct fit_law *law, double *room, const struct holds *holds, const struct fit_options *options,
-                    struct fit *fit, struct error *error) {
+/* Fits a law that lies over a table, and lets go of its columns. */
+static int fit_laid(const struct fit_table *table, struct fit_law *law, double *room, const struct holds *holds,
+                    const struct fit_options *options, struct fit *fit, struct error *error) {
     for (int j = 0; j < law->parameter_count; j++) {
         law->parameters[j].held = !isnan(holds->values[j]);
         law->parameters[j].value = holds->values[j];
     }
+    law->runs = table->runs;
     const int status = fit_law(law, options, fit, error);
     free(room);
     return status;
@@ -43,12 +44,12 @@ static int fit_chinchilla(const struct fit_table *t, const struct holds *holds, 
                           struct fit_law *law, struct fit *fit, struct error *error) {
     const struct loss_table table = {t->count, t->columns[0], t->columns[1], t->columns[2]};
     double *room;
-    return chinchilla_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return chinchilla_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static int fit_data_constrained(const struct fit_table *t, const struct holds *holds, const struct fit_options *options,
                                 struct fit_law *law, struct fit *fit, struct error *error) {
-    const struct repeated_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
+    const struct repeated_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3], t->runs};
     return data_constrained_fit(&table, holds->values, options, law, fit, error);
 }
 
@@ -56,14 +57,14 @@ static int fit_multilingual(const struct fit_table *t, const struct holds *holds
                             struct fit_law *law, struct fit *fit, struct error *error) {
     const struct share_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
     double *room;
-    return multilingual_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return multilingual_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static int fit_capacity(const struct fit_table *t, const struct holds *holds, const struct fit_options *options,
                         struct fit_law *law, struct fit *fit, struct error *error) {
     const struct capacity_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
     double *room;
-    return capacity_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return capacity_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static const struct law_kind {

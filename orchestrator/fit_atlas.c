@@ -120,6 +120,21 @@ static void print_intervals(const struct target_fit *result, FILE *out) {
     fputc('\n', out);
 }
 
+/* What the standard errors are made of. */
+static void print_resamples(const struct observations *observations, const struct target_fit *fits, FILE *out) {
+    size_t by_run = 0, by_point = 0;
+    int resamples = 0;
+    for (size_t t = 0; t < observations->target_count; t++)
+        if (fits[t].fitted && fits[t].fit.resamples > 0) {
+            *(fits[t].fit.runs_drawn > 0 ? &by_run : &by_point) += 1;
+            resamples = fits[t].fit.resamples;
+        }
+    if (by_run > 0)
+        fprintf(out, "standard errors of %zu targets from %d resamples of whole runs\n", by_run, resamples);
+    if (by_point > 0)
+        fprintf(out, "standard errors of %zu targets from %d resamples of points\n", by_point, resamples);
+}
+
 static void print_comparison(const struct comparison *mean, FILE *out) {
     fprintf(out, "\nR2 of the fit, and of points held out from it, averaged over the targets\n%-20s", "law");
     for (int h = 0; h < HOLDOUTS; h++)
@@ -155,6 +170,7 @@ void fit_atlas_print(const struct observations *observations, enum atlas_variant
     for (size_t t = 0; t < observations->target_count; t++)
         if (!fits[t].fitted)
             fprintf(out, "%-8sno law: %s\n", name_of(observations, t), fits[t].reason.message);
+    print_resamples(observations, fits, out);
     if (any)
         fprintf(out, "?: not determined by these points\n");
     if (observations->unseen > 0)

@@ -32,10 +32,11 @@ json_t *fit_json(const struct fit_law *law, const struct fit *fit) {
         json_array_append_new(basins, json_pack("{s:o, s:o, s:I}", "objective", number(fit->basins[b].objective),
                                                 "parameters", by_name(law, fit->basins[b].parameters), "starts",
                                                 (json_int_t)fit->basins[b].starts));
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "points", (json_int_t)fit->points, "objective",
-                     number(fit->objective), "parameters", by_name(law, fit->parameters), "standard_errors",
-                     by_name(law, fit->standard_errors), "intervals", intervals, "r2", number(fit->r2), "starts",
-                     (json_int_t)fit->starts, "basins", basins, "undetermined", open);
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:{s:i, s:s}}", "points", (json_int_t)fit->points,
+                     "objective", number(fit->objective), "parameters", by_name(law, fit->parameters),
+                     "standard_errors", by_name(law, fit->standard_errors), "intervals", intervals, "r2",
+                     number(fit->r2), "starts", (json_int_t)fit->starts, "basins", basins, "undetermined", open,
+                     "bootstrap", "resamples", fit->resamples, "unit", fit->runs_drawn > 0 ? "run" : "point");
 }
 
 /* A number in so many places, or "-". */
@@ -82,6 +83,10 @@ void fit_print(const struct fit_law *law, const struct fit *fit, FILE *out) {
             fprintf(out, "   %.5g .. %.5g", fit->low[j], fit->high[j]);
         fputc('\n', out);
     }
+    if (fit->runs_drawn > 0)
+        fprintf(out, "\n%d resamples of %zu whole runs\n", fit->resamples, fit->runs_drawn);
+    else if (fit->resamples > 0)
+        fprintf(out, "\n%d resamples of the points\n", fit->resamples);
     for (int j = 0; j < law->parameter_count; j++)
         if (undetermined(fit, j))
             fprintf(out, "%s? %s is not determined by these points (it came out as %.4g)\n",

@@ -47,8 +47,10 @@ static int fit_points(const struct fit_table *points, struct fit_law *law, struc
     const struct loss_table table = {points->count, points->columns[0], points->columns[1], points->columns[2]};
     double *columns = NULL;
     int status = chinchilla_law(&table, law, &columns, error);
-    if (status == 0)
+    if (status == 0) {
+        law->runs = points->runs;
         status = fit_law(law, &FIT_OPTIONS, fit, error);
+    }
     free(columns);
     return status;
 }

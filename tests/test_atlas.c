@@ -30,7 +30,7 @@ static const struct observation ROWS[] = {
     {1e3, 60, 2.8, PAIR, TRAINED_BILINGUAL},
     {3e3, 400, 2.2, ALL, TRAINED_MIXTURE},
 };
-static const struct mixture_table SMALL = {4, ROWS, 5, NAMES, 1, UNIQUE};
+static const struct mixture_table SMALL = {4, ROWS, NULL, 5, NAMES, 1, UNIQUE};
 
 static struct fit_law law_of(const struct mixture_table *table, enum atlas_variant variant, double **room) {
     struct atlas_sources sources;
@@ -50,7 +50,7 @@ static void sources_are_those_with_the_most_tokens(void **state) {
     assert_int_equal(sources.languages[0], 3);
     assert_int_equal(sources.languages[1], 0);
     assert_int_equal(sources.languages[2], 2);
-    const struct mixture_table pairs = {3, ROWS, 5, NAMES, 1, UNIQUE};
+    const struct mixture_table pairs = {3, ROWS, NULL, 5, NAMES, 1, UNIQUE};
     atlas_choose_sources(&pairs, &sources);
     assert_int_equal(sources.count, 1);
     assert_int_equal(sources.languages[0], 0);
@@ -324,7 +324,7 @@ static void holdouts_are_those_of_the_study(void **state) {
     for (size_t i = 0; i < 60; i++) /* ten sizes, three token counts, monolingual and a mixture */
         rows[i] = (struct observation){(double)(1 + i % 10), pow(10, (double)(i / 10 % 3)), 1, share,
                                        i < 30 ? TRAINED_MONOLINGUAL : TRAINED_MIXTURE};
-    struct mixture_table table = {60, rows, 1, name, 0, unique};
+    struct mixture_table table = {60, rows, NULL, 1, name, 0, unique};
     held_out(&table, HOLDOUT_N, 12, split);
     for (size_t i = 0; i < 60; i++)
         assert_true((split[i].N >= 9) == (i >= 48));
@@ -364,7 +364,7 @@ static void data_constrained_law_joins_the_comparison(void **state) {
         const double L = E + A * pow(N_worth, -alpha) + B * pow(D_worth, -beta);
         rows[i] = (struct observation){N, D, L, share, TRAINED_MONOLINGUAL};
     }
-    struct mixture_table table = {SIZES * COUNTS, rows, 1, name, 0, &U};
+    struct mixture_table table = {SIZES * COUNTS, rows, NULL, 1, name, 0, &U};
     struct comparison comparison;
     assert_int_equal(holdout_compare(&table, 1e-3, 1, &comparison, NULL), 0);
     const double *constrained = comparison.r2[COMPARED_DATA_CONSTRAINED], *plain = comparison.r2[COMPARED_CHINCHILLA];

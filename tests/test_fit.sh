@@ -30,11 +30,13 @@ def write(path, columns, rows):
     with open(path, "w") as file:
         file.write(",".join(columns) + "\n")
         for row in rows:
-            file.write(",".join(map(repr, row)) + "\n")
+            file.write(",".join(map(str, row)) + "\n")
 sizes, tokens = [1e7, 5e7, 2.5e8, 1.25e9], [1e9, 6e9, 3.6e10, 2e11]
 chinchilla = [(n, d, 1.8 + 480 / n ** .35 + 2100 / d ** .37) for n in sizes for d in tokens]
 write("good.csv", "NDL", chinchilla)
 write("twice.csv", "NDL", chinchilla + chinchilla[:3])
+write("curves.csv", ["run", "N", "D", "L"], [(f"en-{n:g}-{s}", n, d, l * (1 + .01 * ((7 * s + i // 4 * 3) % 11 - 5) / 5))
+                                          for s in range(3) for i, (n, d, l) in enumerate(chinchilla)])
 write("few.csv", "NDL", chinchilla[:7])
 write("onesize.csv", "NDL", [(1e8, d, l) for n, d, l in chinchilla])
 write("flat.csv", "NDL", [(n, d, 3.0) for n, d, l in chinchilla])
@@ -65,7 +67,7 @@ text_says() { # text_says TEXT WORDS...
     grep -qF -e "$text" out
 }
 
-echo 1..31
+echo 1..34
 keys="'law points objective parameters standard_errors intervals r2 starts basins undetermined seconds'"
 check "the keys are those of the contract" holds "set($keys.split()) <= set(f) and f['law'] == 'chinchilla'" good.csv
 check "a law is found again" holds "near(p['E'], 1.8) and near(p['A'], 480) and near(p['beta'], .37) and f['points'] == 16 \
@@ -96,6 +98,10 @@ check "sizes that no data make up for are null" holds "f['iso_loss'][3]['N_least
     --bootstrap 0
 check "the multilingual law is found again" holds "near(p['gamma'], .12) and near(p['E'], 1.2)" share.csv --law multilingual \
     --bootstrap 0
+check "a column run makes whole runs the unit of the bootstrap" holds "f['bootstrap'] == {'resamples': 50, 'unit': 'run'}" curves.csv \
+    --bootstrap 50
+check "without it points are" holds "f['bootstrap'] == {'resamples': 50, 'unit': 'point'}" good.csv --bootstrap 50
+check "people are told" text_says "50 resamples of 12 whole runs" curves.csv --bootstrap 50
 check "a held parameter stays" holds "p['E'] == 1.7 and p['A'] > 0" good.csv --hold E=1.7 --bootstrap 0
 check "what is not determined is named" holds "set(f['undetermined']) == set('E A B alpha beta'.split())" ratio.csv --bootstrap 0
 check "and is a question mark for people" text_says "? alpha is not determined by these points" ratio.csv --bootstrap 0

@@ -219,7 +219,11 @@ static void multilingual_law_without_noise_is_found_again(void **state) {
 /* --- data-constrained --- */
 
 static struct repeated_table repeated_table_of(const struct rows *rows) {
-    return (struct repeated_table){rows->count, rows->columns[0], rows->columns[1], rows->columns[2], rows->columns[3]};
+    return (struct repeated_table){.count = rows->count,
+                                   .N = rows->columns[0],
+                                   .D = rows->columns[1],
+                                   .U = rows->columns[2],
+                                   .L = rows->columns[3]};
 }
 
 static struct fit repeated_fit(const struct rows *rows, const double *held, const struct fit_options *options) {
@@ -382,6 +386,70 @@ static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed
     }
 }
 
+/* Curves of 25 runs, ten points each. What is particular about a run is common to its points. */
+enum { RUNS = 25, CURVE = 10 };
+static struct rows curve_rows(uint64_t seed, uint64_t *runs) {
+    struct rows rows = {.count = RUNS * CURVE};
+    for (size_t i = 0; i < rows.count; i++) {
+        const size_t run = runs[i] = i / CURVE;
+        const double N = 1e7 * pow(2, (double)(run % 9)), D = 1e9 * pow(1.8, (double)(i % CURVE));
+        rows.columns[0][i] = N;
+        rows.columns[1][i] = D;
+        rows.columns[2][i] = (1.8 + 480 * pow(N, -0.35) + 2100 * pow(D, -0.37)) *
+                             exp(0.01 * random_normal(seed, 0, run) + 0.001 * random_normal(seed, 1, i));
+    }
+    return rows;
+}
+
+static struct fit curve_fit(const struct rows *rows, const uint64_t *runs, int bootstraps) {
+    const struct loss_table table = {rows->count, rows->columns[0], rows->columns[1], rows->columns[2]};
+    struct fit_law law;
+    struct fit fit;
+    struct error error = {0};
+    double *room;
+    assert_int_equal(chinchilla_law(&table, &law, &room, &error), 0);
+    law.runs = runs;
+    if (fit_law(&law, &(struct fit_options){.delta = 1e-3, .bootstraps = bootstraps, .seed = 1, .thin = true}, &fit,
+                &error) != 0)
+        fail_msg("%s", error.message);
+    free(room);
+    return fit;
+}
+
+static void resamples_of_runs_hold_the_truth_where_those_of_points_do_not(void **state) {
+    (void)state;
+    static const double truth[] = {1.8, 480, 2100, 0.35, 0.37};
+    int by_run = 0, by_point = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        uint64_t runs[RUNS * CURVE];
+        const struct rows rows = curve_rows(seed, runs);
+        const struct fit whole = curve_fit(&rows, runs, 100), single = curve_fit(&rows, NULL, 100);
+        assert_true(whole.runs_drawn == RUNS && single.runs_drawn == 0 && whole.resamples == 100);
+        for (int j = CHINCHILLA_E; j <= CHINCHILLA_A; j++) { /* what differs from run to run */
+            by_run += whole.low[j] <= truth[j] && truth[j] <= whole.high[j];
+            by_point += single.low[j] <= truth[j] && truth[j] <= single.high[j];
+        }
+    }
+    print_message("# of %d intervals of E and A, those of runs hold %d, of points %d\n", 2 * SEEDS, by_run, by_point);
+    assert_true(SEEDS < 100 || (by_run >= 2 * SEEDS * 9 / 10 && by_point < 2 * SEEDS * 3 / 4));
+}
+
+static void runs_are_drawn_where_there_are_enough(void **state) {
+    (void)state;
+    uint64_t runs[RUNS * CURVE];
+    const struct rows rows = curve_rows(1, runs);
+    const struct fit points = curve_fit(&rows, NULL, 20);
+    for (size_t i = 0; i < rows.count; i++)
+        runs[i] = i / 36; /* seven: fewer than points are needed */
+    const struct fit few = curve_fit(&rows, runs, 20);
+    for (size_t i = 0; i < rows.count; i++)
+        runs[i] = UINT64_MAX - 300 + i; /* a run a point is the same as no runs */
+    const struct fit single = curve_fit(&rows, runs, 20);
+    assert_true(few.runs_drawn == 0 && single.runs_drawn == rows.count);
+    for (int j = 0; j < CHINCHILLA_PARAMETERS; j++)
+        assert_true(few.standard_errors[j] == points.standard_errors[j] && single.low[j] == points.low[j]);
+}
+
 static void resamples_are_what_standard_errors_are_made_of(void **state) {
     (void)state;
     enum { SAMPLES = 30 };
@@ -464,6 +532,8 @@ int main(void) {
         cmocka_unit_test(resamples_have_the_parameters_of_both_stages),
         cmocka_unit_test(both_stages_without_noise_are_found_again),
         cmocka_unit_test(bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed),
+        cmocka_unit_test(resamples_of_runs_hold_the_truth_where_those_of_points_do_not),
+        cmocka_unit_test(runs_are_drawn_where_there_are_enough),
         cmocka_unit_test(resamples_are_what_standard_errors_are_made_of),
         cmocka_unit_test(held_parameters_stay_and_the_rest_is_fitted),
         cmocka_unit_test(large_tables_end_in_the_optimum_of_all_points),
