@@ -5,9 +5,9 @@
 #include "laws/capacity.h"
 #include "laws/chinchilla.h"
 #include "laws/data_constrained.h"
-#include "laws/fit_internal.h"
 #include "laws/multilingual.h"
 #include "laws/vector_math.h"
+#include "tests/fit_derivatives.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -40,36 +40,6 @@ static struct rows csv_rows(const char *path, const char *const *names, int name
     }
     csv_close(&csv);
     return rows;
-}
-
-/* --- derivatives --- */
-
-/* Residuals on both sides of a large delta, then nearly all outside. */
-static void assert_derivatives(const struct fit_law *law, const double *x) {
-    enum { P = FIT_PARAMETERS_MAX };
-    const double h = 1e-6;
-    for (int pass = 0; pass < 2; pass++) {
-        struct fit_objective objective;
-        assert_int_equal(fit_objective_make(law, pass ? 1e-3 : 0.05, NULL, law->count, &objective, NULL), 0);
-        const struct fit_weighted weighted = {&objective, NULL};
-        double gradient[P], hessian[P * P], up[P], down[P], nearby[P];
-        const int count = objective.free_count;
-        const double scale = fit_value(&weighted, x, gradient, hessian);
-        assert_true(scale > 0 && isfinite(scale));
-        for (int i = 0; i < count; i++) {
-            memcpy(nearby, x, (size_t)count * sizeof *x);
-            nearby[i] = x[i] + h;
-            const double above = fit_value(&weighted, nearby, up, NULL);
-            nearby[i] = x[i] - h;
-            const double below = fit_value(&weighted, nearby, down, NULL);
-            assert_true(fabs((above - below) / (2 * h) - gradient[i]) <= 1e-6 * (fabs(gradient[i]) + objective.delta));
-            for (int j = 0; j < count; j++) {
-                const double second = hessian[i > j ? i * count + j : j * count + i];
-                assert_true(fabs((up[j] - down[j]) / (2 * h) - second) <= 1e-5 * (fabs(second) + objective.delta));
-            }
-        }
-        free(objective.room);
-    }
 }
 
 static void vector_functions_are_those_of_the_library(void **state) {
