@@ -207,6 +207,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
     *table = (struct fit_table){.column_count = name_count};
     for (size_t i = 0; i < data->loss_count; i++) {
         const struct loss_point *point = &data->losses[i];
+        const uint64_t run = point->run;
         double values[FIT_TABLE_COLUMNS_MAX] = {0};
         bool learned = true;
         if (!fit_row_wanted(data, point, filter))
@@ -225,7 +226,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
                 return error_set(error, ERROR_INPUT, "run %u, step %u, %.*s: %s is %g; it must be positive and finite",
                                  point->run, point->step, LANGUAGE_CODE_SIZE, point->language, names[c], values[c]);
             }
-        if (add_row(table, values, &(uint64_t){point->run}, error) != 0) {
+        if (add_row(table, values, &run, error) != 0) {
             fit_table_free(table);
             return -1;
         }

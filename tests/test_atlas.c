@@ -357,7 +357,8 @@ static void data_constrained_law_joins_the_comparison(void **state) {
     struct observation rows[SIZES * COUNTS];
     const double G = pow(alpha * A / (beta * B), 1 / (alpha + beta));
     for (int i = 0; i < SIZES * COUNTS; i++) {
-        const double N = 1e7 * pow(4, i % SIZES), D = 1e9 * pow(2.5, i / SIZES);
+        const int size = i % SIZES, longer = i / SIZES;
+        const double N = 1e7 * pow(4, size), D = 1e9 * pow(2.5, longer);
         const double UD = fmin(U, D), UN = fmin(N, G * pow(U * G, beta / alpha));
         const double D_worth = UD + UD * RD * (1 - exp(-(D / UD - 1) / RD));
         const double N_worth = UN + UN * RN * (1 - exp(-(N / UN - 1) / RN));
