@@ -265,7 +265,7 @@ static double quantile(const double *sorted, size_t count, double share, double 
     return fabs(value - own) <= SEARCH_EXACT * own ? own : value;
 }
 
-int advice_intervals(const struct advice_question *question, const double *samples, size_t count,
+int advice_intervals(const struct advice_question *question, double (*samples)[FIT_PARAMETERS_MAX], size_t count,
                      const struct advice_plan *plan, struct advice_interval *intervals, struct error *error) {
     const size_t columns = ADVICE_TARGET + question->target_count + question->languages;
     double *rows = calloc(count * columns + count, sizeof *rows), *column = rows + count * columns;
@@ -274,8 +274,7 @@ int advice_intervals(const struct advice_question *question, const double *sampl
     for (size_t s = 0; s < (rows ? count : 0); s++) {
         double *laws = malloc(question->target_count * FIT_PARAMETERS_MAX * sizeof *laws);
         for (size_t t = 0; laws && t < question->target_count; t++)
-            memcpy(laws + t * FIT_PARAMETERS_MAX, samples + (t * count + s) * FIT_PARAMETERS_MAX,
-                   FIT_PARAMETERS_MAX * sizeof *laws);
+            memcpy(laws + t * FIT_PARAMETERS_MAX, samples[t * count + s], sizeof *samples);
         failed += !laws || sample_advise(question, laws, plan, rows + s * columns) != 0;
         free(laws);
     }

@@ -56,9 +56,9 @@ struct advice_interval {
 };
 enum { ADVICE_N, ADVICE_LOSS, ADVICE_TARGET }; /* then a loss for each target, then a share for each language */
 
-/* samples [target_count, count, FIT_PARAMETERS_MAX]: what the samples of struct fit_options are. Fills intervals
+/* samples [target_count, count]: what the resamples of struct fit_options are. Fills intervals
  * [ADVICE_TARGET + target_count + languages], the same bits on any number of threads. Fails only for want of memory. */
-int advice_intervals(const struct advice_question *question, const double *samples, size_t count,
+int advice_intervals(const struct advice_question *question, double (*samples)[FIT_PARAMETERS_MAX], size_t count,
                      const struct advice_plan *plan, struct advice_interval *intervals, struct error *error);
 
 #endif

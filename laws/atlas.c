@@ -287,6 +287,7 @@ int atlas_law_make(const struct mixture_table *table, enum atlas_variant variant
     *law = (struct fit_law){.name = "ATLAS",
                             .parameter_count = ATLAS_LAMBDA + pools,
                             .count = count,
+                            .runs = table->runs,
                             .column_count = COLUMN_D + POOL_COLUMNS * pools,
                             .evaluate = evaluate};
     double *columns = calloc((size_t)law->column_count + 2, (count + 1) * sizeof *columns);

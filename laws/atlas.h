@@ -29,6 +29,7 @@ struct observation {
 struct mixture_table {
     size_t count;
     const struct observation *rows;
+    const uint64_t *runs; /* as in struct fit_law, or NULL */
     size_t languages;
     const char *const *names; /* [languages] */
     size_t target;            /* < languages */
@@ -56,8 +57,9 @@ void atlas_choose_sources(const struct mixture_table *table, struct atlas_source
  * one with tau_other. */
 enum { ATLAS_E, ATLAS_A, ATLAS_B, ATLAS_ALPHA, ATLAS_BETA, ATLAS_LAMBDA, ATLAS_TAU_OTHER, ATLAS_TAU };
 
-/* Lays a variant of the law over a table. Fails when a value is not positive and finite, saying which. The table may be
- * freed before the law; *room is freed by the caller after it. sources: of the transfer variant. */
+/* Lays a variant of the law over a table. Fails when a value is not positive and finite, saying which. The table, but
+ * for its runs, may be freed before the law; *room is freed by the caller after it. sources: of the transfer variant.
+ */
 int atlas_law_make(const struct mixture_table *table, enum atlas_variant variant, const struct atlas_sources *sources,
                    struct fit_law *law, double **room, struct error *error);
 

@@ -129,6 +129,7 @@ int data_constrained_law(const struct repeated_table *table, const double *first
     *law = second_stage(first);
     law->count = count;
     law->losses = table->L;
+    law->runs = table->runs;
     law->column_count = COLUMNS;
     for (int c = 0; c < COLUMNS; c++)
         law->columns[c] = columns + (size_t)c * count;
@@ -148,27 +149,31 @@ static void hold(struct fit_law *law, int parameter, double value) {
     law->parameters[parameter].value = value;
 }
 
-static int chinchilla_fit(const struct loss_table *once, const double *held, const struct fit_options *options,
-                          struct fit *fit, struct error *error) {
+static int chinchilla_fit(const struct loss_table *once, const uint64_t *runs, const double *held,
+                          const struct fit_options *options, struct fit *fit, struct error *error) {
     struct fit_law law;
     double *room = NULL;
     int status = chinchilla_law(once, &law, &room, error);
     if (status == 0) {
         for (int j = 0; j < CHINCHILLA_PARAMETERS; j++)
             hold(&law, j, held[j]);
+        law.runs = runs;
         status = fit_law(&law, options, fit, error);
     }
     free(room);
     return status;
 }
 
-/* Copies the points that repeat nothing, neither tokens nor, by the law `first` (NULL: not known yet), parameters. */
-static void select_once(const struct repeated_table *table, const double *first, double *room,
+/* Copies the points that repeat nothing, neither tokens nor, by the law `first` (NULL: not known yet), parameters; runs
+ * [count] where they are known. */
+static void select_once(const struct repeated_table *table, const double *first, double *room, uint64_t *runs,
                         struct loss_table *once) {
     double *N = room, *D = N + table->count, *L = D + table->count;
     *once = (struct loss_table){0, N, D, L};
     for (size_t i = 0; i < table->count; i++)
         if (table->D[i] <= table->U[i] && (!first || log(table->N[i]) <= log_useful_size(first, table->U[i]) + 1e-9)) {
+            if (table->runs)
+                runs[once->count] = table->runs[i];
             N[once->count] = table->N[i];
             D[once->count] = table->D[i];
             L[once->count++] = table->L[i];
@@ -180,19 +185,25 @@ static void select_once(const struct repeated_table *table, const double *first,
 static int first_stage(const struct repeated_table *table, const double *held, const struct fit_options *options,
                        struct fit *fit, struct error *error) {
     double *room = malloc((3 * table->count + 1) * sizeof *room);
-    if (!room)
+    uint64_t *runs = malloc((table->count + 1) * sizeof *runs);
+    if (!room || !runs) {
+        free(room);
+        free(runs);
         return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
+    }
     struct loss_table once = {0};
     struct error reason = {0};
     int passes = 0;
     for (size_t points = 0; passes < FIRST_STAGE_PASSES; passes++, points = once.count) {
         struct fit next;
-        select_once(table, passes > 0 ? fit->parameters : NULL, room, &once);
-        if ((passes > 0 && once.count == points) || chinchilla_fit(&once, held, options, &next, &reason) != 0)
+        select_once(table, passes > 0 ? fit->parameters : NULL, room, runs, &once);
+        if ((passes > 0 && once.count == points) ||
+            chinchilla_fit(&once, table->runs ? runs : NULL, held, options, &next, &reason) != 0)
             break;
         *fit = next;
     }
     free(room);
+    free(runs);
     if (passes > 0)
         return 0;
     return error_set(error, reason.code,
@@ -201,36 +212,55 @@ static int first_stage(const struct repeated_table *table, const double *held, c
                      once.count, reason.message);
 }
 
-/* Both stages in one answer: the first five parameters as the first stage has them. */
-static void stages_join(const struct fit *first, struct fit *fit) {
+/* Both stages in one answer: the first five parameters as the first stage has them, resamples [bootstraps] too. */
+static void stages_join(const struct fit *first, double (*first_resamples)[FIT_PARAMETERS_MAX],
+                        const struct fit_options *options, struct fit *fit) {
     for (int j = 0; j < RD; j++) {
         fit->standard_errors[j] = first->standard_errors[j];
         fit->low[j] = first->low[j];
         fit->high[j] = first->high[j];
     }
     fit->undetermined |= first->undetermined;
+    for (int s = 0; first_resamples && s < options->bootstraps; s++)
+        memcpy(options->resamples[s], first_resamples[s], RD * sizeof **first_resamples);
 }
 
-int data_constrained_fit(const struct repeated_table *table, const double *held, const struct fit_options *options,
-                         struct fit_law *law, struct fit *fit, struct error *error) {
-    struct fit first = {0};
-    bool all_held = true;
-    for (int j = 0; j < RD; j++) {
-        all_held = all_held && !isnan(held[j]);
-        first.parameters[j] = first.low[j] = first.high[j] = held[j];
-    }
+static int second_stage_fit(const struct repeated_table *table, const double *held, const double *first,
+                            const struct fit_options *options, struct fit_law *law, struct fit *fit,
+                            struct error *error) {
     double *room;
-    if (!all_held && first_stage(table, held, options, &first, error) != 0)
-        return -1;
-    if (data_constrained_law(table, first.parameters, law, &room, error) != 0)
+    if (data_constrained_law(table, first, law, &room, error) != 0)
         return -1;
     hold(law, RD, held[RD]);
     hold(law, RN, held[RN]);
     const int status = fit_law(law, options, fit, error);
     free(room);
+    return status;
+}
+
+int data_constrained_fit(const struct repeated_table *table, const double *held, const struct fit_options *options,
+                         struct fit_law *law, struct fit *fit, struct error *error) {
+    struct fit first = {0};
+    struct fit_options first_options = *options;
+    bool all_held = true;
+    for (int j = 0; j < RD; j++) {
+        all_held = all_held && !isnan(held[j]);
+        first.parameters[j] = first.low[j] = first.high[j] = held[j];
+    }
+    first_options.resamples = NULL;
+    if (options->resamples && !all_held) {
+        first_options.resamples = malloc((size_t)(options->bootstraps + 1) * sizeof *first_options.resamples);
+        if (!first_options.resamples)
+            return error_set(error, ERROR_FAILED, "data-constrained fit: not enough memory");
+    }
+    int status = all_held ? 0 : first_stage(table, held, &first_options, &first, error);
     if (status == 0)
-        stages_join(&first, fit);
-    for (int j = 0; j < RD; j++)
-        law->parameters[j].held = !isnan(held[j]);
+        status = second_stage_fit(table, held, first.parameters, options, law, fit, error);
+    if (status == 0) {
+        stages_join(&first, first_options.resamples, options, fit);
+        for (int j = 0; j < RD; j++)
+            law->parameters[j].held = !isnan(held[j]);
+    }
+    free(first_options.resamples);
     return status;
 }

@@ -16,6 +16,7 @@
 struct repeated_table {
     size_t count;
     const double *N, *D, *U, *L;
+    const uint64_t *runs; /* as in struct fit_law, or NULL */
 };
 
 enum {

@@ -11,7 +11,6 @@ enum {
     SEARCH_POINTS = 1024, /* of a larger table; the place of the basins does not need more */
     SCOUT_STRIDE = 64,    /* every 64th start is followed to its end, the others to the minima that those found */
     VALLEY_STEPS = 8,     /* Newton steps of the others where most scouts never settled */
-    POINTS_MORE = 3,      /* than free parameters */
 };
 
 /* Minima whose objectives agree to this share are one. */
@@ -229,9 +228,9 @@ static int table_check(const struct fit_law *law, const struct fit_options *opti
                              i + 1, law->losses[i]);
         equal = equal && law->losses[i] == law->losses[0];
     }
-    if (law->count < (size_t)free_count + POINTS_MORE)
+    if (law->count < (size_t)free_count + FIT_POINTS_MORE)
         return error_set(error, ERROR_INPUT, "%s fit: %zu points; at least %d are needed", law->name, law->count,
-                         free_count + POINTS_MORE);
+                         free_count + FIT_POINTS_MORE);
     if (equal)
         return error_set(error, ERROR_INPUT, "%s fit: all losses are equal; they do not depend on anything", law->name);
     return 0;
@@ -296,7 +295,7 @@ static int fit_fill(const struct search *search, const struct fit_objective *obj
     return 0;
 }
 
-void fit_grid_thin(struct fit_law *law) {
+static void grid_thin(struct fit_law *law) {
     for (int j = 0; j < law->parameter_count; j++) {
         struct fit_parameter *parameter = &law->parameters[j];
         if (parameter->start_count <= 2)
@@ -308,11 +307,14 @@ void fit_grid_thin(struct fit_law *law) {
 }
 
 int fit_law(const struct fit_law *law, const struct fit_options *options, struct fit *fit, struct error *error) {
+    struct fit_law searched = *law;
     struct fit_objective objective;
     struct search search;
     gsl_set_error_handler_off(); /* its default ends the process */
+    if (options->thin)
+        grid_thin(&searched);
     if (table_check(law, options, error) != 0 ||
-        fit_objective_make(law, options->delta, NULL, law->count, &objective, error) != 0)
+        fit_objective_make(&searched, options->delta, NULL, law->count, &objective, error) != 0)
         return -1;
     int status = objective.count > SEARCH_POINTS ? search_large(&search, &objective, error)
                                                  : search_run(&search, &objective, error);

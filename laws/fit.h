@@ -4,7 +4,7 @@
  * section 3.3), from every start of a grid, each followed until the gradient is zero to rounding;
  *   - the distinct minima (basins) within 1 % of the best, with the number of starts that end in each;
  *   - the parameters that the table does not determine;
- *   - standard errors and 95 % intervals by bootstrap over the points.
+ *   - standard errors and 95 % intervals by bootstrap over the runs that the points are of, or over the points.
  * Results are the same bits for every number of threads. docs/laws.md says how to read them.
  *
  * Inside, a parameter is y = ln(parameter) where it must be positive, else y = the parameter itself, and y is scaled:
@@ -60,6 +60,8 @@ struct fit_law {
     struct fit_parameter parameters[FIT_PARAMETERS_MAX];
     size_t count;
     const double *losses; /* [count], positive */
+    /* [count], which run a point is of, any numbers; NULL: not known. Points of one run are not independent. */
+    const uint64_t *runs;
     int column_count;
     const double *columns[FIT_COLUMNS_MAX]; /* [count] each: what the law needs of a point, such as ln N */
     const void *constants;                  /* what else it needs */
@@ -70,10 +72,14 @@ struct fit_law {
 };
 
 struct fit_options {
-    double delta;    /* of the Huber loss; 1e-3 in the literature */
-    int bootstraps;  /* 0: none, standard errors and intervals are NaN */
-    uint64_t seed;   /* of the bootstrap */
-    double *samples; /* [bootstraps, FIT_PARAMETERS_MAX]: filled with the parameters of the resampled fits; or NULL */
+    double delta;   /* of the Huber loss; 1e-3 in the literature */
+    int bootstraps; /* 0: none, standard errors and intervals are NaN */
+    uint64_t seed;  /* of the bootstrap */
+    /* Two starts of each parameter: enough for tables with one optimum, and where dozens of fits are made. */
+    bool thin;
+    /* NULL, or room [bootstraps] for the parameters of each resampled fit, so that what follows from several of them
+     * gets an interval too; filled where there is a bootstrap. */
+    double (*resamples)[FIT_PARAMETERS_MAX];
 };
 
 struct fit_basin {
@@ -83,8 +89,10 @@ struct fit_basin {
 
 struct fit {
     size_t points, starts;
-    double objective;                           /* sum of Huber losses */
-    double r2;                                  /* of the losses */
+    int resamples;     /* of the bootstrap; 0: none */
+    size_t runs_drawn; /* whole, for each resample; 0: points were drawn, as the runs are not known or too few */
+    double objective;  /* sum of Huber losses */
+    double r2;         /* of the losses */
     double parameters[FIT_PARAMETERS_MAX];      /* in the order of the law, as all that follow */
     double standard_errors[FIT_PARAMETERS_MAX]; /* 0: held; NaN: no bootstrap, or not finite */
     double low[FIT_PARAMETERS_MAX], high[FIT_PARAMETERS_MAX];
@@ -93,14 +101,17 @@ struct fit {
     struct fit_basin basins[FIT_BASINS_MAX]; /* by objective, the first is the best; within 1 % of it */
 };
 
-/* Leaves two starts of each parameter: enough for tables with one optimum, and where dozens of fits are made. */
-void fit_grid_thin(struct fit_law *law);
-
 /* Fits. A table of more than 1024 points is searched on 1024 of them, drawn at random but always the same; the basins
  * found are then polished on all. Fails, saying why, when there are fewer points than free parameters + 3, a loss is
  * not positive and finite, all losses are equal, or the best law is none: a parameter beyond all numbers. Turns GSL's
  * error handler off. */
 int fit_law(const struct fit_law *law, const struct fit_options *options, struct fit *fit, struct error *error);
+
+/* The 95 % interval of what resampled fits [count >= 2] say of a number; sorts them. */
+struct fit_interval {
+    double low, high;
+};
+struct fit_interval fit_interval_of(double *values, int count);
 
 /* R2 of the losses of a law's table, 1 - residual sum of squares / total sum of squares, under these parameters; NaN
  * when the losses are all equal or too large to square. */

@@ -5,7 +5,8 @@
 #include "laws/fit.h"
 #include "laws/minimise.h"
 
-enum { FIT_LANES = 8 }; /* sums over points have this many strands, whatever the processor, so that bits agree */
+enum { FIT_POINTS_MORE = 3 }; /* than free parameters: points of a fit, and runs to draw from */
+enum { FIT_LANES = 8 };       /* sums over points have this many strands, whatever the processor, so that bits agree */
 
 /* The objective in the scaled variables x [free_count] of the parameters that are not held. */
 struct fit_objective {
@@ -47,7 +48,8 @@ bool fit_exceeds(const struct fit_parameter *parameter, double value, double unc
 /* Adds to fit->undetermined, from the standard errors of the law made linear at x. */
 int fit_find_undetermined(const struct fit_objective *objective, const double *x, struct fit *fit);
 
-/* Sets standard errors and intervals: each resampled table is minimised from all the minima, the best one counts. */
+/* Sets standard errors and intervals: each resampled table is minimised from all the minima, the best one counts. The
+ * objective is that of all points. */
 int fit_bootstrap(const struct fit_objective *objective, const struct fit_options *options,
                   const struct minimum *minima, int minimum_count, struct fit *fit);
 

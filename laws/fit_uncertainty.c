@@ -108,19 +108,71 @@ int fit_find_undetermined(const struct fit_objective *objective, const double *x
     return status;
 }
 
-/* Minimises one resampled table; weights [padded] is room. Fills the parameters [parameter_count]. */
-static int resample_fit(const struct fit_objective *objective, uint64_t seed, uint64_t sample,
-                        const struct minimum *minima, int minimum_count, double *weights, double *parameters) {
+/* ---- bootstrap ---- */
+
+/* A bootstrap draws units with replacement: whole runs, or points. */
+struct bootstrap {
+    const struct fit_objective *objective;
+    uint64_t seed;
+    const struct minimum *minima; /* of the table */
+    int minimum_count;
+    bool runs;
+    size_t units, *unit_of; /* [points] */
+};
+
+static int compare_runs(const void *left, const void *right) {
+    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Runs are numbered by their order. Resamples of fewer runs than a fit needs points would not determine the law: then
+ * points are drawn, as where the runs are not known. The caller frees unit_of. */
+static int units_make(struct bootstrap *bootstrap) {
+    const uint64_t *runs = bootstrap->objective->law->runs;
+    const size_t points = bootstrap->objective->count;
+    uint64_t *distinct = malloc(points * sizeof *distinct);
+    size_t count = 0;
+    bootstrap->unit_of = malloc(points * sizeof *bootstrap->unit_of);
+    if (!distinct || !bootstrap->unit_of) {
+        free(distinct);
+        return -1;
+    }
+    if (runs) {
+        memcpy(distinct, runs, points * sizeof *distinct);
+        qsort(distinct, points, sizeof *distinct, compare_runs);
+        for (size_t i = 0; i < points; i++)
+            if (i == 0 || distinct[i] != distinct[i - 1])
+                distinct[count++] = distinct[i];
+    }
+    bootstrap->runs = count >= (size_t)bootstrap->objective->free_count + FIT_POINTS_MORE;
+    bootstrap->units = bootstrap->runs ? count : points;
+    for (size_t i = 0; i < points; i++) {
+        bootstrap->unit_of[i] = i;
+        if (bootstrap->runs) {
+            const uint64_t *place = bsearch(&runs[i], distinct, count, sizeof *distinct, compare_runs);
+            bootstrap->unit_of[i] = (size_t)(place - distinct);
+        }
+    }
+    free(distinct);
+    return 0;
+}
+
+/* Minimises one resampled table; room [units + padded]. Fills the parameters [parameter_count]. */
+static int resample_fit(const struct bootstrap *bootstrap, uint64_t sample, double *room, double *parameters) {
+    const struct fit_objective *objective = bootstrap->objective;
+    double *times = room, *weights = room + bootstrap->units;
     const struct fit_weighted weighted = {objective, weights};
     const struct objective resampled = {objective->free_count, fit_value, &weighted};
     const struct experience experience = {.steps = RESAMPLE_STEPS};
     struct minimum best = {.value = INFINITY};
     double y[FIT_PARAMETERS_MAX];
-    memset(weights, 0, objective->padded * sizeof *weights);
-    for (size_t i = 0; i < objective->count; i++)
-        weights[random_below(objective->count, seed, sample, i)] += 1;
-    for (int m = 0; m < minimum_count; m++) {
-        struct minimum minimum = minima[m];
+    memset(times, 0, bootstrap->units * sizeof *times);
+    for (size_t u = 0; u < bootstrap->units; u++)
+        times[random_below(bootstrap->units, bootstrap->seed, sample, u)] += 1;
+    for (size_t i = 0; i < objective->padded; i++)
+        weights[i] = i < objective->count ? times[bootstrap->unit_of[i]] : 0;
+    for (int m = 0; m < bootstrap->minimum_count; m++) {
+        struct minimum minimum = bootstrap->minima[m];
         if (minimise_near(&resampled, &experience, &minimum) != 0)
             return -1;
         if (minimum.value < best.value)
@@ -131,24 +183,37 @@ static int resample_fit(const struct fit_objective *objective, uint64_t seed, ui
     return 0;
 }
 
+/* The quantile of sorted values, interpolated; they may end in infinite ones. */
+static double quantile(const double *sorted, int count, double share) {
+    const double place = share * (count - 1);
+    const int below = (int)place < count - 1 ? (int)place : count - 2;
+    const double step = sorted[below + 1] > sorted[below] ? sorted[below + 1] - sorted[below] : 0;
+    return place > below ? sorted[below] + (place - below) * step : sorted[below];
+}
+
+struct fit_interval fit_interval_of(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare_doubles);
+    return (struct fit_interval){quantile(values, count, 0.025), quantile(values, count, 0.975)};
+}
+
 /* Standard errors and intervals from the parameters of all samples, and what those say is open. column [count] is
  * room. */
-static void spread_measure(const struct fit_law *law, const double *samples, int count, double *column,
+static void spread_measure(const struct fit_law *law, double (*samples)[FIT_PARAMETERS_MAX], int count, double *column,
                            struct fit *fit) {
     for (int j = 0; j < law->parameter_count; j++) {
         double mean = 0, square = 0;
         for (int s = 0; s < count; s++) {
-            column[s] = samples[(size_t)s * FIT_PARAMETERS_MAX + j];
+            column[s] = samples[s][j];
             mean += column[s] / count;
         }
         for (int s = 0; s < count; s++)
             square += (column[s] - mean) * (column[s] - mean);
-        qsort(column, (size_t)count, sizeof *column, compare_doubles);
+        const struct fit_interval interval = fit_interval_of(column, count);
         if (law->parameters[j].held) /* without the rounding of a mean */
             square = 0;
         fit->standard_errors[j] = isfinite(square) ? sqrt(square / (count - 1)) : NAN;
-        fit->low[j] = gsl_stats_quantile_from_sorted_data(column, 1, (size_t)count, 0.025);
-        fit->high[j] = gsl_stats_quantile_from_sorted_data(column, 1, (size_t)count, 0.975);
+        fit->low[j] = interval.low;
+        fit->high[j] = interval.high;
         const double width =
             law->parameters[j].logarithmic ? log(fit->high[j]) - log(fit->low[j]) : fit->high[j] - fit->low[j];
         if (fit_exceeds(&law->parameters[j], fit->parameters[j], width / 4)) /* +-2 standard errors */
@@ -159,28 +224,33 @@ static void spread_measure(const struct fit_law *law, const double *samples, int
 int fit_bootstrap(const struct fit_objective *objective, const struct fit_options *options,
                   const struct minimum *minima, int minimum_count, struct fit *fit) {
     const int count = options->bootstraps;
+    struct bootstrap bootstrap = {
+        .objective = objective, .seed = options->seed, .minima = minima, .minimum_count = minimum_count};
     for (int j = 0; j < objective->law->parameter_count; j++)
         fit->standard_errors[j] = fit->low[j] = fit->high[j] = NAN;
     if (count < 2)
         return 0;
-    double *room = options->samples ? NULL : malloc((size_t)count * FIT_PARAMETERS_MAX * sizeof *room);
-    double *samples = options->samples ? options->samples : room;
+    double(*own)[FIT_PARAMETERS_MAX] = options->resamples ? NULL : malloc((size_t)count * sizeof *own);
+    double(*samples)[FIT_PARAMETERS_MAX] = own ? own : options->resamples;
     double *column = malloc((size_t)count * sizeof *column);
-    int failed = !samples || !column;
+    int failed = units_make(&bootstrap) != 0 || !samples || !column;
     if (!failed) {
 #pragma omp parallel reduction(+ : failed)
         {
-            double *weights = malloc(objective->padded * sizeof *weights);
+            double *room = malloc((bootstrap.units + objective->padded) * sizeof *room);
 #pragma omp for schedule(dynamic, 4)
             for (int s = 0; s < count; s++)
-                failed += !weights || resample_fit(objective, options->seed, (uint64_t)s, minima, minimum_count,
-                                                   weights, samples + (size_t)s * FIT_PARAMETERS_MAX) != 0;
-            free(weights);
+                failed += !room || resample_fit(&bootstrap, (uint64_t)s, room, samples[s]) != 0;
+            free(room);
         }
-        if (!failed)
-            spread_measure(objective->law, samples, count, column, fit);
     }
+    if (!failed) {
+        spread_measure(objective->law, samples, count, column, fit);
+        fit->resamples = count;
+        fit->runs_drawn = bootstrap.runs ? bootstrap.units : 0;
+    }
+    free(bootstrap.unit_of);
     free(column);
-    free(room);
+    free(own);
     return failed ? -1 : 0;
 }

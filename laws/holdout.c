@@ -2,14 +2,16 @@
 
 #include "base/random.h"
 #include "laws/chinchilla.h"
+#include "laws/data_constrained.h"
 #include "laws/multilingual.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const holdout_names[HOLDOUTS] = {"random", "N", "D", "C", "M"};
-const char *const compared_law_names[COMPARED_LAWS] = {"chinchilla", "multilingual", "target", "other", "transfer"};
+const char *const holdout_names[HOLDOUTS] = {"fit", "random", "N", "D", "C", "M"};
+const char *const compared_law_names[COMPARED_LAWS] = {"chinchilla", "data-constrained", "multilingual", "target",
+                                                       "other",      "transfer"};
 
 enum { HELD_OUT_PART = 5 }; /* one of so many */
 
@@ -49,12 +51,13 @@ int holdout_split(const struct mixture_table *table, enum holdout holdout, uint6
     const double threshold = find_threshold(table, holdout, values);
     for (size_t i = 0; i < count; i++) {
         const struct observation *row = &table->rows[i];
-        const bool is_held = holdout == HOLDOUT_RANDOM ? random_permute(i, count, seed) < count / HELD_OUT_PART
-                             : holdout == HOLDOUT_M    ? row->kind == TRAINED_MIXTURE
-                                                       : value_of(row, holdout) >= threshold;
+        const bool is_held = holdout == HOLDOUT_NONE     ? false
+                             : holdout == HOLDOUT_RANDOM ? random_permute(i, count, seed) < count / HELD_OUT_PART
+                             : holdout == HOLDOUT_M      ? row->kind == TRAINED_MIXTURE
+                                                         : value_of(row, holdout) >= threshold;
         *(is_held ? &away[out++] : &rows[kept++]) = *row;
     }
-    const bool split = kept > 0 && out > 0;
+    const bool split = kept > 0 && (out > 0 || holdout == HOLDOUT_NONE);
     if (split)
         memcpy(rows + kept, away, out * sizeof *rows);
     *fitted = split ? kept : 0;
@@ -103,26 +106,59 @@ static int law_lay(const struct mixture_table *table, enum compared_law law, str
                           error);
 }
 
-/* R2 of the rows behind the first `fitted` under the law that fits those; NaN where none does. */
-static int score(const struct mixture_table *table, size_t fitted, enum compared_law law, double delta, double *r2,
-                 struct error *error) {
+/* The data-constrained law sees the target's own tokens and how many of them are unique. Both stages come from the
+ * first `fitted` rows; then the law lies over all. */
+static int repeated_fit(const struct mixture_table *table, size_t fitted, const struct fit_options *options,
+                        struct laid_law *laid, struct fit *fit, struct error *error) {
+    static const double none_held[] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    const size_t count = table->count;
+    double *N = laid->table = calloc(4 * count + 1, sizeof *N);
+    if (!N)
+        return error_set(error, ERROR_FAILED, "fit of %zu points: not enough memory", count);
+    double *D = N + count, *U = D + count, *L = U + count;
+    for (size_t i = 0; i < count; i++) {
+        N[i] = table->rows[i].N;
+        D[i] = table->rows[i].D * table->rows[i].share[table->target];
+        U[i] = table->unique[table->target];
+        L[i] = table->rows[i].L;
+    }
+    const struct repeated_table all = {.count = count, .N = N, .D = D, .U = U, .L = L};
+    struct repeated_table seen = all;
+    seen.count = fitted;
+    return data_constrained_fit(&seen, none_held, options, &laid->law, fit, error) != 0 ||
+                   data_constrained_law(&all, fit->parameters, &laid->law, &laid->room, error) != 0
+               ? -1
+               : 0;
+}
+
+/* Fits the first `fitted` rows, and lays the law over all of them. */
+static int law_fit(const struct mixture_table *table, size_t fitted, enum compared_law law,
+                   const struct fit_options *options, struct laid_law *laid, struct fit *fit, struct error *error) {
+    *laid = (struct laid_law){0};
+    if (law == COMPARED_DATA_CONSTRAINED)
+        return repeated_fit(table, fitted, options, laid, fit, error);
+    if (law_lay(table, law, laid, error) != 0)
+        return -1;
+    struct fit_law seen = laid->law;
+    seen.count = fitted;
+    return law < COMPARED_ATLAS_TARGET ? fit_law(&seen, options, fit, error) : atlas_fit(&seen, options, fit, error);
+}
+
+/* R2 of the rows from `judged` on under the law that fits the first `fitted`; NaN where none does. */
+static int score(const struct mixture_table *table, size_t fitted, size_t judged, enum compared_law law, double delta,
+                 double *r2, struct error *error) {
     struct laid_law laid;
+    struct fit fit;
     struct error reason = {0};
-    int status = law_lay(table, law, &laid, &reason);
+    const int status =
+        law_fit(table, fitted, law, &(struct fit_options){.delta = delta, .thin = true}, &laid, &fit, &reason);
     *r2 = NAN;
     if (status == 0) {
-        struct fit_law seen = laid.law, held = laid.law;
-        struct fit fit;
-        fit_grid_thin(&seen);
-        seen.count = fitted;
-        held.count -= fitted;
-        held.losses += fitted;
-        for (int c = 0; c < held.column_count; c++)
-            held.columns[c] += fitted;
-        status = law < COMPARED_ATLAS_TARGET ? fit_law(&seen, &(struct fit_options){.delta = delta}, &fit, &reason)
-                                             : atlas_fit(&seen, &(struct fit_options){.delta = delta}, &fit, &reason);
-        if (status == 0)
-            *r2 = fit_r2(&held, fit.parameters);
+        laid.law.count -= judged;
+        laid.law.losses += judged;
+        for (int c = 0; c < laid.law.column_count; c++)
+            laid.law.columns[c] += judged;
+        *r2 = fit_r2(&laid.law, fit.parameters);
     }
     free(laid.room);
     free(laid.table);
@@ -135,13 +171,14 @@ int holdout_compare(const struct mixture_table *table, double delta, uint64_t se
     struct mixture_table split = *table;
     int status = rows ? 0 : error_set(error, ERROR_FAILED, "hold-outs of %zu points: not enough memory", table->count);
     split.rows = rows;
-    for (enum holdout h = HOLDOUT_RANDOM; h < HOLDOUTS && status == 0; h++) {
+    split.runs = NULL; /* in another order, and without a bootstrap of no use */
+    for (enum holdout h = HOLDOUT_NONE; h < HOLDOUTS && status == 0; h++) {
         size_t fitted, held;
         status = holdout_split(table, h, seed, rows, &fitted, &held, error);
         for (enum compared_law law = COMPARED_CHINCHILLA; law < COMPARED_LAWS && status == 0; law++) {
             comparison->r2[law][h] = NAN;
-            if (held > 0)
-                status = score(&split, fitted, law, delta, &comparison->r2[law][h], error);
+            if (fitted > 0)
+                status = score(&split, fitted, held > 0 ? fitted : 0, law, delta, &comparison->r2[law][h], error);
         }
     }
     free(rows);

@@ -1,9 +1,10 @@
-/* Held-out points: what a law says of points that its fit has not seen. Five ways to choose them, as the study (arXiv
- * 2510.22037) has them:
- *   random  a fifth of the points
- *   N, D, C the largest sizes, token counts, or compute 6 N D: whole values, from the largest down, that together are
- * at most a fifth of the points; the largest value at least M       every mixture that is neither monolingual,
- * bilingual nor Unimax */
+/* How well laws fit, and what they say of points that their fit has not seen. Five ways to choose those, as the study
+ * (arXiv 2510.22037) has them:
+ *   random   a fifth of the points
+ *   N, D, C  the largest sizes, token counts, or compute 6 N D: whole values, from the largest down, that together are
+ *            at most a fifth of the points; the largest value at least
+ *   M        every mixture that is neither monolingual, bilingual nor Unimax
+ * and `fit`, which holds nothing out: the points of the fit itself. */
 #ifndef SWEEP_LAWS_HOLDOUT_H
 #define SWEEP_LAWS_HOLDOUT_H
 
@@ -11,21 +12,24 @@
 
 #include <stdint.h>
 
-enum holdout { HOLDOUT_RANDOM, HOLDOUT_N, HOLDOUT_D, HOLDOUT_C, HOLDOUT_M, HOLDOUTS };
+enum holdout { HOLDOUT_NONE, HOLDOUT_RANDOM, HOLDOUT_N, HOLDOUT_D, HOLDOUT_C, HOLDOUT_M, HOLDOUTS };
 
-/* "random", "N", "D", "C", "M" */
+/* "fit", "random", "N", "D", "C", "M" */
 extern const char *const holdout_names[HOLDOUTS];
 
 /* Copies the rows of table to rows [count]: *fitted to fit, then *held held out, each part in the order of the table.
- * Both are 0 when nothing, or everything, would be held out. seed: of the random choice. Fails only for want of memory.
+ * Both are 0 when a choice would hold out nothing, or everything. seed: of the random choice. Fails only for want of
+ * memory.
  */
 int holdout_split(const struct mixture_table *table, enum holdout holdout, uint64_t seed, struct observation *rows,
                   size_t *fitted, size_t *held, struct error *error);
 
 /* The laws that are compared: the Chinchilla and the multilingual one, which see all of D (the latter with the target's
- * own share as that of its family), and the variants of ATLAS. */
+ * own share as that of its family), the data-constrained one, which sees the tokens of the target and the unique ones
+ * among them, and the variants of ATLAS. */
 enum compared_law {
     COMPARED_CHINCHILLA,
+    COMPARED_DATA_CONSTRAINED,
     COMPARED_MULTILINGUAL,
     COMPARED_ATLAS_TARGET,
     COMPARED_ATLAS_OTHER,
@@ -34,8 +38,8 @@ enum compared_law {
 };
 extern const char *const compared_law_names[COMPARED_LAWS]; /* of ATLAS that of the variant */
 
-/* R2 of held-out losses, 1 - residual sum of squares / total sum of squares around their own mean; NaN: there is
- * nothing to hold out, or the rest cannot be fitted. */
+/* R2 of the losses, 1 - residual sum of squares / total sum of squares around their own mean; NaN: there is nothing to
+ * hold out, or the rest cannot be fitted, as by the data-constrained law when nothing in it is repeated. */
 struct comparison {
     double r2[COMPARED_LAWS][HOLDOUTS];
 };

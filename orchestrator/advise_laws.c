@@ -30,7 +30,7 @@ struct advice_question advise_question(const struct advise_laws *laws, double fl
 static int make_room(struct advise_laws *laws, size_t targets, int bootstraps, struct error *error) {
     laws->targets = calloc(targets + 1, sizeof *laws->targets);
     laws->parameters = calloc(targets + 1, FIT_PARAMETERS_MAX * sizeof *laws->parameters);
-    laws->samples = calloc(targets * (size_t)bootstraps + 1, FIT_PARAMETERS_MAX * sizeof *laws->samples);
+    laws->samples = calloc(targets * (size_t)bootstraps + 1, sizeof *laws->samples);
     laws->names = calloc(laws->languages + 1, sizeof *laws->names);
     return laws->targets && laws->parameters && laws->samples && laws->names
                ? 0
@@ -72,8 +72,11 @@ static int fit_chinchilla(const struct fit_source *source, const struct fit_opti
         return -1;
     const struct loss_table points = {table.count, table.columns[0], table.columns[1], table.columns[2]};
     struct fit_options own = *options;
-    own.samples = laws->samples;
-    int status = chinchilla_law(&points, &law, &room, &reason) == 0 ? fit_law(&law, &own, &fit, &reason) : -1;
+    own.resamples = laws->samples;
+    int status = chinchilla_law(&points, &law, &room, &reason);
+    law.runs = table.runs;
+    if (status == 0)
+        status = fit_law(&law, &own, &fit, &reason);
     free(room);
     for (size_t i = 0; i < table.count; i++) {
         widen(&laws->N, points.N[i]);
@@ -138,7 +141,7 @@ static int take_targets(const struct fit_source *source, const struct target_fit
                         bool chosen, const struct fit_options *options, struct advise_laws *laws, FILE *notes,
                         struct error *error) {
     const struct observations *observations = &laws->observations;
-    const size_t sample_size = (size_t)options->bootstraps * FIT_PARAMETERS_MAX;
+    const size_t sample_size = (size_t)options->bootstraps;
     double sum = 0;
     for (size_t t = 0; t < observations->target_count; t++) {
         const struct mixture_table *table = &observations->targets[t];
@@ -185,7 +188,7 @@ static int fit_atlas_targets(const struct fit_source *source, const char *target
     double *weights = calloc(count + 1, sizeof *weights);
     int status = fits && weights ? parse_targets(&laws->observations, targets, weights, error)
                                  : error_set(error, ERROR_FAILED, "%s: not enough memory", source->path);
-    own.samples = laws->samples;
+    own.resamples = laws->samples;
     if (status == 0)
         status = fit_atlas(&laws->observations, ATLAS_TRANSFER, &own, false, fits, error);
     if (status == 0)

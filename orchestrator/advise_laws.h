@@ -21,10 +21,10 @@ struct advise_laws {
     const char **names;   /* [languages]; "text": the only one, of a table that does not name it */
     const double *unique; /* [languages] tokens of text that there are, INFINITY: not known */
     size_t target_count;
-    struct advice_target *targets; /* [target_count] */
-    double *parameters;            /* [target_count, FIT_PARAMETERS_MAX] */
-    double *samples;               /* [target_count, bootstraps, FIT_PARAMETERS_MAX] */
-    bool determined;               /* the points fix the exponents of every law */
+    struct advice_target *targets;         /* [target_count] */
+    double *parameters;                    /* [target_count, FIT_PARAMETERS_MAX] */
+    double (*samples)[FIT_PARAMETERS_MAX]; /* [target_count, bootstraps] */
+    bool determined;                       /* the points fix the exponents of every law */
 
     struct observations observations;  /* of atlas */
     char language[LANGUAGE_CODE_SIZE]; /* of chinchilla, with its unique tokens */

@@ -20,13 +20,14 @@ struct holds {
 
 /* ---- the laws ---- */
 
-/* Fits a law that lies over a table, and lets go of the table's columns. */
-static int fit_laid(struct fit_law *law, double *room, const struct holds *holds, const struct fit_options *options,
-                    struct fit *fit, struct error *error) {
+/* Fits a law that lies over a table, and lets go of its columns. */
+static int fit_laid(const struct fit_table *table, struct fit_law *law, double *room, const struct holds *holds,
+                    const struct fit_options *options, struct fit *fit, struct error *error) {
     for (int j = 0; j < law->parameter_count; j++) {
         law->parameters[j].held = !isnan(holds->values[j]);
         law->parameters[j].value = holds->values[j];
     }
+    law->runs = table->runs;
     const int status = fit_law(law, options, fit, error);
     free(room);
     return status;
@@ -36,12 +37,12 @@ static int fit_chinchilla(const struct fit_table *t, const struct holds *holds, 
                           struct fit_law *law, struct fit *fit, struct error *error) {
     const struct loss_table table = {t->count, t->columns[0], t->columns[1], t->columns[2]};
     double *room;
-    return chinchilla_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return chinchilla_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static int fit_data_constrained(const struct fit_table *t, const struct holds *holds, const struct fit_options *options,
                                 struct fit_law *law, struct fit *fit, struct error *error) {
-    const struct repeated_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
+    const struct repeated_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3], t->runs};
     return data_constrained_fit(&table, holds->values, options, law, fit, error);
 }
 
@@ -49,14 +50,14 @@ static int fit_multilingual(const struct fit_table *t, const struct holds *holds
                             struct fit_law *law, struct fit *fit, struct error *error) {
     const struct share_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
     double *room;
-    return multilingual_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return multilingual_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static int fit_capacity(const struct fit_table *t, const struct holds *holds, const struct fit_options *options,
                         struct fit_law *law, struct fit *fit, struct error *error) {
     const struct capacity_table table = {t->count, t->columns[0], t->columns[1], t->columns[2], t->columns[3]};
     double *room;
-    return capacity_law(&table, law, &room, error) || fit_laid(law, room, holds, options, fit, error) ? -1 : 0;
+    return capacity_law(&table, law, &room, error) || fit_laid(t, law, room, holds, options, fit, error) ? -1 : 0;
 }
 
 static const struct law_kind {
@@ -125,28 +126,39 @@ struct fit_request {
 
 /* ---- the answer ---- */
 
-static int print_json(const struct law_kind *kind, const struct fit_law *law, const struct fit *fit, size_t duplicates,
-                      double seconds, struct error *error) {
-    json_t *object = fit_json(law, fit);
+/* A fit, and what is told with it. */
+struct answer {
+    struct fit_law law; /* for names; what it points to is gone */
+    struct fit fit;
+    const struct fit_options *options;
+    size_t duplicates;
+    double seconds;
+};
+
+static int print_json(const struct law_kind *kind, const struct answer *answer, struct error *error) {
+    json_t *object = fit_json(&answer->law, &answer->fit);
     json_object_set_new(object, "law", json_string(kind->name));
-    json_object_set_new(object, "duplicates", json_integer((json_int_t)duplicates));
-    json_object_set_new(object, "seconds", json_real(seconds));
+    json_object_set_new(object, "duplicates", json_integer((json_int_t)answer->duplicates));
+    json_object_set_new(object, "seconds", json_real(answer->seconds));
     if (kind->fit == fit_capacity) {
-        json_object_set_new(object, "multipliers", capacity_multipliers_json(fit->parameters));
-        json_object_set_new(object, "iso_loss", capacity_curves_json(fit->parameters));
+        const struct capacity_answer capacity = {answer->fit.parameters, answer->options->bootstraps,
+                                                 answer->options->resamples};
+        json_object_set_new(object, "multipliers", capacity_multipliers_json(&capacity));
+        json_object_set_new(object, "iso_loss", capacity_curves_json(&capacity));
     }
     return command_print_json(object, error);
 }
 
-static void print_text(const struct law_kind *kind, const struct fit_law *law, const struct fit *fit, size_t duplicates,
-                       double seconds) {
+static void print_text(const struct law_kind *kind, const struct answer *answer) {
     printf("%s: %s\n", kind->name, kind->formula);
-    fit_print(law, fit, stdout);
+    fit_print(&answer->law, &answer->fit, stdout);
     if (kind->fit == fit_capacity)
-        capacity_print(fit->parameters, stdout);
-    if (duplicates > 0)
-        printf("\n%zu rows repeat another row and count again\n", duplicates);
-    printf("\n%.2f s\n", seconds);
+        capacity_print(
+            &(struct capacity_answer){answer->fit.parameters, answer->options->bootstraps, answer->options->resamples},
+            stdout);
+    if (answer->duplicates > 0)
+        printf("\n%zu rows repeat another row and count again\n", answer->duplicates);
+    printf("\n%.2f s\n", answer->seconds);
 }
 
 /* ---- ATLAS: a law a target ---- */
@@ -195,12 +207,23 @@ static int fit_atlas_request(const struct fit_request *request, const struct fit
     return status;
 }
 
+static int fit_answer(const struct fit_request *request, const struct law_kind *kind, const struct holds *holds,
+                      const struct fit_table *table, struct answer *answer, struct error *error) {
+    const double begin = omp_get_wtime();
+    struct error reason = {0};
+    answer->duplicates = fit_table_duplicates(table);
+    if (answer->duplicates == (size_t)-1)
+        return error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->source.path, table->count);
+    if (kind->fit(table, holds, answer->options, &answer->law, &answer->fit, &reason) != 0)
+        return error_set(error, reason.code, "%s: %s", request->source.path, reason.message);
+    answer->seconds = omp_get_wtime() - begin;
+    return 0;
+}
+
 static int fit_request(const struct fit_request *request, struct error *error) {
     struct fit_options options;
     struct holds holds;
     struct fit_table table;
-    struct fit_law law;
-    struct fit fit;
     if (fit_source_options(request->delta, request->bootstraps, request->seed, &options, error) != 0)
         return -1;
     if (strcmp(request->law, "atlas") == 0)
@@ -212,22 +235,17 @@ static int fit_request(const struct fit_request *request, struct error *error) {
         return error_set(error, ERROR_INPUT, "fit: --unique and --holdouts are of --law atlas");
     if (fit_source_table(&request->source, kind->columns, &table, error) != 0)
         return -1;
-    const double begin = omp_get_wtime();
-    const size_t duplicates = fit_table_duplicates(&table);
-    struct error reason = {0};
-    int status = 0;
-    if (duplicates == (size_t)-1)
-        status = error_set(error, ERROR_FAILED, "%s: no memory for %zu rows", request->source.path, table.count);
-    else if (kind->fit(&table, &holds, &options, &law, &fit, &reason) != 0)
-        status = error_set(error, reason.code, "%s: %s", request->source.path, reason.message);
-    const double seconds = omp_get_wtime() - begin;
+    struct answer answer = {.options = &options};
+    options.resamples = malloc((size_t)(options.bootstraps + 1) * sizeof *options.resamples);
+    int status = options.resamples ? fit_answer(request, kind, &holds, &table, &answer, error)
+                                   : error_set(error, ERROR_FAILED, "%s: not enough memory", request->source.path);
     fit_table_free(&table);
-    if (status != 0)
-        return -1;
-    if (request->json)
-        return print_json(kind, &law, &fit, duplicates, seconds, error);
-    print_text(kind, &law, &fit, duplicates, seconds);
-    return 0;
+    if (status == 0 && request->json)
+        status = print_json(kind, &answer, error);
+    else if (status == 0)
+        print_text(kind, &answer);
+    free(options.resamples);
+    return status;
 }
 
 int command_fit(const struct command *command, int count, char **words, struct error *error) {

@@ -27,8 +27,8 @@ int fit_atlas(const struct observations *observations, enum atlas_variant varian
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : failed) if (observations->target_count > 1)
     for (size_t t = 0; t < observations->target_count; t++) {
         struct fit_options own = *options;
-        if (own.samples)
-            own.samples += t * (size_t)own.bootstraps * FIT_PARAMETERS_MAX;
+        if (own.resamples)
+            own.resamples += t * (size_t)own.bootstraps;
         failed += target_fit(&observations->targets[t], variant, &own, holdouts, &fits[t], NULL) != 0;
     }
     return failed ? error_set(error, ERROR_FAILED, "no memory to fit %zu targets", observations->target_count) : 0;
@@ -124,8 +124,23 @@ static void print_intervals(const struct target_fit *result, FILE *out) {
     fputc('\n', out);
 }
 
+/* What the standard errors are made of. */
+static void print_resamples(const struct observations *observations, const struct target_fit *fits, FILE *out) {
+    size_t by_run = 0, by_point = 0;
+    int resamples = 0;
+    for (size_t t = 0; t < observations->target_count; t++)
+        if (fits[t].fitted && fits[t].fit.resamples > 0) {
+            *(fits[t].fit.runs_drawn > 0 ? &by_run : &by_point) += 1;
+            resamples = fits[t].fit.resamples;
+        }
+    if (by_run > 0)
+        fprintf(out, "standard errors of %zu targets from %d resamples of whole runs\n", by_run, resamples);
+    if (by_point > 0)
+        fprintf(out, "standard errors of %zu targets from %d resamples of points\n", by_point, resamples);
+}
+
 static void print_comparison(const struct comparison *mean, FILE *out) {
-    fprintf(out, "\nR2 of points that the fit has not seen, averaged over the targets\n%-20s", "law");
+    fprintf(out, "\nR2 of the fit, and of points held out from it, averaged over the targets\n%-20s", "law");
     for (int h = 0; h < HOLDOUTS; h++)
         fprintf(out, "%9s", holdout_names[h]);
     fputc('\n', out);
@@ -159,6 +174,7 @@ void fit_atlas_print(const struct observations *observations, enum atlas_variant
     for (size_t t = 0; t < observations->target_count; t++)
         if (!fits[t].fitted)
             fprintf(out, "%-8sno law: %s\n", name_of(observations, t), fits[t].reason.message);
+    print_resamples(observations, fits, out);
     if (any)
         fprintf(out, "?: not determined by these points\n");
     if (observations->unseen > 0)

@@ -17,8 +17,8 @@ struct target_fit {
     struct comparison comparison; /* where hold-outs were asked for */
 };
 
-/* Fits [target_count], targets side by side on all threads; samples of the options: [target_count, bootstraps,
- * FIT_PARAMETERS_MAX]. Fails only for want of memory. */
+/* Fits [target_count], targets side by side on all threads; resamples of the options: [target_count, bootstraps].
+ * Fails only for want of memory. */
 int fit_atlas(const struct observations *observations, enum atlas_variant variant, const struct fit_options *options,
               bool holdouts, struct target_fit *fits, struct error *error);
 

@@ -15,10 +15,18 @@ json_t *fit_json(const struct fit_law *law, const struct fit *fit);
  * basins and what the numbers cannot say. */
 void fit_print(const struct fit_law *law, const struct fit *fit, FILE *out);
 
-/* What the capacity law says of K -> r K languages, r = 2, 4, 8, 16: multipliers, and points of the iso-loss curve,
- * null where the size is below the least that is possible. */
-json_t *capacity_multipliers_json(const double *parameters);
-json_t *capacity_curves_json(const double *parameters);
-void capacity_print(const double *parameters, FILE *out);
+/* A fitted capacity law, and the parameters of its resampled fits [count]; fewer than two make no intervals. */
+struct capacity_answer {
+    const double *parameters;
+    int count;
+    double (*resamples)[FIT_PARAMETERS_MAX];
+};
+
+/* What the law says of K -> r K languages, r = 2, 4, 8, 16: multipliers, and points of the iso-loss curve, null where
+ * the size is below the least that is possible. All with intervals; the upper end is null where the size is too small
+ * by 2.5 % of the resampled fits. */
+json_t *capacity_multipliers_json(const struct capacity_answer *answer);
+json_t *capacity_curves_json(const struct capacity_answer *answer);
+void capacity_print(const struct capacity_answer *answer, FILE *out);
 
 #endif

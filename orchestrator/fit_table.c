@@ -1,4 +1,5 @@
 #include "orchestrator/fit_table.h"
+#include "base/checksum.h"
 #include "base/csv.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 void fit_table_free(struct fit_table *table) {
     for (int c = 0; c < table->column_count; c++)
         free(table->columns[c]);
+    free(table->runs);
     *table = (struct fit_table){0};
 }
 
@@ -34,9 +36,14 @@ size_t fit_table_duplicates(const struct fit_table *table) {
     return duplicates;
 }
 
-static int add_row(struct fit_table *table, const double *values, struct error *error) {
+/* run: NULL where it is not known, of all rows. */
+static int add_row(struct fit_table *table, const double *values, const uint64_t *run, struct error *error) {
     if (table->count == table->capacity) {
         const size_t capacity = table->capacity ? 2 * table->capacity : 256;
+        uint64_t *runs = run ? realloc(table->runs, capacity * sizeof *runs) : NULL;
+        if (run && !runs)
+            return error_set(error, ERROR_FAILED, "no memory for a table of %zu points", capacity);
+        table->runs = runs;
         for (int c = 0; c < table->column_count; c++) {
             double *larger = realloc(table->columns[c], capacity * sizeof *larger);
             if (!larger)
@@ -47,6 +54,8 @@ static int add_row(struct fit_table *table, const double *values, struct error *
     }
     for (int c = 0; c < table->column_count; c++)
         table->columns[c][table->count] = values[c];
+    if (run)
+        table->runs[table->count] = *run;
     table->count++;
     return 0;
 }
@@ -85,7 +94,9 @@ static bool cell_holds(const char *cell, const char *value) {
     return cell_end != cell && !*cell_end && value_end != value && !*value_end && a == b;
 }
 
-static int read_row(const struct csv *csv, const int *places, struct fit_table *table, struct error *error) {
+/* run_place: -1, or the column of the run. */
+static int read_row(const struct csv *csv, const int *places, int run_place, struct fit_table *table,
+                    struct error *error) {
     double values[FIT_TABLE_COLUMNS_MAX] = {0};
     for (int c = 0; c < table->column_count; c++) {
         if (csv_number(csv, places[c], &values[c], error) != 0)
@@ -94,7 +105,10 @@ static int read_row(const struct csv *csv, const int *places, struct fit_table *
             return error_set(error, ERROR_INPUT, "%s:%zu:%d: %s is %g; it must be positive and finite", csv->path,
                              csv->line_number, places[c] + 1, csv->names[places[c]], values[c]);
     }
-    return add_row(table, values, error);
+    if (run_place < 0)
+        return add_row(table, values, NULL, error);
+    const uint64_t run = checksum64(csv->cells[run_place], strlen(csv->cells[run_place]));
+    return add_row(table, values, &run, error);
 }
 
 static int read_rows(struct csv *csv, const char *const *names, const char *const *conditions, int condition_count,
@@ -107,11 +121,12 @@ static int read_rows(struct csv *csv, const char *const *names, const char *cons
     for (int w = 0; w < condition_count; w++)
         if (find_condition(csv, conditions[w], &wanted[w], error) != 0)
             return -1;
+    const int run_place = csv_column(csv, "run");
     while ((status = csv_next(csv, error)) == 1) {
         bool holds = true;
         for (int w = 0; w < condition_count; w++)
             holds = holds && cell_holds(csv->cells[wanted[w].column], wanted[w].value);
-        if (holds && read_row(csv, places, table, error) != 0)
+        if (holds && read_row(csv, places, run_place, table, error) != 0)
             return -1;
     }
     return status;
@@ -192,6 +207,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
     *table = (struct fit_table){.column_count = name_count};
     for (size_t i = 0; i < data->loss_count; i++) {
         const struct loss_point *point = &data->losses[i];
+        const uint64_t run = point->run;
         double values[FIT_TABLE_COLUMNS_MAX] = {0};
         bool learned = true;
         if (!fit_row_wanted(data, point, filter))
@@ -210,7 +226,7 @@ int fit_table_of_study(const struct study_data *data, const char *const *names, 
                 return error_set(error, ERROR_INPUT, "run %u, step %u, %.*s: %s is %g; it must be positive and finite",
                                  point->run, point->step, LANGUAGE_CODE_SIZE, point->language, names[c], values[c]);
             }
-        if (add_row(table, values, error) != 0) {
+        if (add_row(table, values, &run, error) != 0) {
             fit_table_free(table);
             return -1;
         }

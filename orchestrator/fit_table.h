@@ -14,6 +14,7 @@ struct fit_table {
     size_t count, capacity;
     int column_count;
     double *columns[FIT_TABLE_COLUMNS_MAX]; /* [count] each, in the order that was asked for; all positive and finite */
+    uint64_t *runs;                         /* [count], as in struct fit_law; NULL: the file does not tell */
 };
 
 void fit_table_free(struct fit_table *table);
@@ -21,7 +22,8 @@ void fit_table_free(struct fit_table *table);
 /* How many rows say the same as another one; (size_t)-1: no memory. */
 size_t fit_table_duplicates(const struct fit_table *table);
 
-/* Reads the named columns of a CSV file from the rows in which every condition "COLUMN=VALUE" holds. */
+/* Reads the named columns of a CSV file from the rows in which every condition "COLUMN=VALUE" holds. A column "run",
+ * where there is one, says which run a row is of. */
 int fit_table_read(const char *path, const char *const *names, int name_count, const char *const *conditions,
                    int condition_count, struct fit_table *table, struct error *error);
 

@@ -1,5 +1,6 @@
 #include "orchestrator/observations.h"
 
+#include "base/checksum.h"
 #include "base/csv.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 /* A row on its way into a table: an observation whose shares stand at a place of their room. */
 struct told_row {
     size_t target, share_row;
+    uint64_t run;
     struct observation observation;
 };
 
@@ -23,6 +25,7 @@ void observations_free(struct observations *observations) {
     free(observations->unique);
     free(observations->shares);
     free(observations->rows);
+    free(observations->runs);
     free(observations->targets);
     *observations = (struct observations){0};
 }
@@ -51,13 +54,14 @@ static size_t language_find(const struct observations *observations, const char 
 }
 
 /* Sorts told rows into a table for each target, rows in the order in which they were told. */
-static int tables_make(const struct told_row *told, size_t count, struct observations *observations,
+static int tables_make(const struct told_row *told, size_t count, bool runs_known, struct observations *observations,
                        struct error *error) {
     const size_t languages = observations->languages;
     observations->rows = calloc(count + 1, sizeof *observations->rows);
+    observations->runs = runs_known ? calloc(count + 1, sizeof *observations->runs) : NULL;
     observations->targets = calloc(languages + 1, sizeof *observations->targets);
     size_t *table_of = calloc(languages + 1, sizeof *table_of); /* a target's table + 1 */
-    if (!observations->rows || !observations->targets || !table_of) {
+    if (!observations->rows || (runs_known && !observations->runs) || !observations->targets || !table_of) {
         free(table_of);
         return no_memory(error);
     }
@@ -73,17 +77,20 @@ static int tables_make(const struct told_row *told, size_t count, struct observa
         }
         observations->targets[table_of[target] - 1].count++;
     }
-    struct observation *next = observations->rows;
+    size_t next = 0;
     for (size_t t = 0; t < observations->target_count; t++) {
-        observations->targets[t].rows = next;
+        observations->targets[t].rows = observations->rows + next;
+        observations->targets[t].runs = runs_known ? observations->runs + next : NULL;
         next += observations->targets[t].count;
         observations->targets[t].count = 0;
     }
     for (size_t i = 0; i < count; i++) {
         struct mixture_table *table = &observations->targets[table_of[told[i].target] - 1];
-        struct observation *row = &observations->rows[(size_t)(table->rows - observations->rows) + table->count++];
-        *row = told[i].observation;
-        row->share = observations->shares + told[i].share_row * languages;
+        const size_t place = (size_t)(table->rows - observations->rows) + table->count++;
+        observations->rows[place] = told[i].observation;
+        observations->rows[place].share = observations->shares + told[i].share_row * languages;
+        if (runs_known)
+            observations->runs[place] = told[i].run;
     }
     free(table_of);
     return 0;
@@ -96,6 +103,7 @@ static const char *const KIND_NAMES[] = {"mono", "bilingual", "unimax", "mixture
 /* Columns of the file; token_columns [languages]. */
 struct columns {
     int target, kind, N, L, *token_columns;
+    int run; /* -1: none */
 };
 
 static int columns_find(const struct csv *csv, const char *loss, struct columns *columns,
@@ -107,6 +115,7 @@ static int columns_find(const struct csv *csv, const char *loss, struct columns 
             return error_set(error, ERROR_INPUT,
                              "%s: no column %s; the ATLAS law needs target, kind, N, %s and D_<language>", csv->path,
                              names[c], loss);
+    columns->run = csv_column(csv, "run");
     columns->token_columns = calloc((size_t)csv->columns, sizeof *columns->token_columns);
     if (!columns->token_columns)
         return no_memory(error);
@@ -140,6 +149,8 @@ static int row_read(const struct csv *csv, const struct columns *columns, const 
         return error_set(error, ERROR_INPUT, "%s:%zu:%d: kind is \"%s\"; mono, bilingual, unimax or mixture", csv->path,
                          csv->line_number, columns->kind + 1, kind);
     row->kind = (enum training_kind)k;
+    if (columns->run >= 0)
+        told->run = checksum64(csv->cells[columns->run], strlen(csv->cells[columns->run]));
     if (csv_number(csv, columns->N, &row->N, error) != 0 || csv_number(csv, columns->L, &row->L, error) != 0)
         return -1;
     row->D = 0;
@@ -225,7 +236,7 @@ int observations_read(const char *path, const char *loss, const char *unique_pat
     if (status == 0 && unique_path)
         status = unique_read(unique_path, observations, error);
     if (status == 0)
-        status = tables_make(told, count, observations, error);
+        status = tables_make(told, count, columns.run >= 0, observations, error);
     free(told);
     free(columns.token_columns);
     if (status != 0)
@@ -301,10 +312,11 @@ int observations_of_study(const struct study_data *data, const struct fit_filter
         told[count++] = (struct told_row){
             target,
             point->run,
+            point->run,
             {(double)run->parameters, (double)point->tokens, point->cross_entropy, NULL, kind_of(run)}};
     }
     if (status == 0)
-        status = tables_make(told, count, observations, error);
+        status = tables_make(told, count, true, observations, error);
     free(told);
     if (status != 0)
         observations_free(observations);

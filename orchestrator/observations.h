@@ -15,11 +15,12 @@ struct observations {
     double *unique;           /* [languages] tokens, INFINITY: not known */
     double *shares;           /* [.., languages] */
     struct observation *rows; /* by target */
+    uint64_t *runs;           /* of the rows, as in struct fit_law; NULL: not known */
 };
 
 /* Reads a CSV file with the columns target, kind (mono, bilingual, unimax, mixture), N, the loss, and D_<language> for
- * each language: tokens seen, empty for none. unique_path: a CSV file with the columns language and unique_tokens;
- * NULL: nothing is known to repeat. */
+ * each language: tokens seen, empty for none; run, where there is one, says which run a row is of. unique_path: a CSV
+ * file with the columns language and unique_tokens; NULL: nothing is known to repeat. */
 int observations_read(const char *path, const char *loss, const char *unique_path, struct observations *observations,
                       struct error *error);
 

@@ -280,14 +280,14 @@ static void intervals_are_those_of_the_samples(void **state) {
     }
     qsort(sizes, SAMPLES, sizeof *sizes, compare);
     qsort(losses, SAMPLES, sizeof *losses, compare);
-    assert_int_equal(advice_intervals(&question, samples[0], SAMPLES, &plan, intervals, NULL), 0);
+    assert_int_equal(advice_intervals(&question, samples, SAMPLES, &plan, intervals, NULL), 0);
     assert_near(intervals[ADVICE_N].low, sizes[1], 1e-6);
     assert_near(intervals[ADVICE_N].high, sizes[SAMPLES - 2], 1e-6);
     assert_near(intervals[ADVICE_LOSS].low, losses[1], 1e-12);
     assert_near(intervals[ADVICE_TARGET].high, losses[SAMPLES - 2], 1e-12);
     assert_true(intervals[ADVICE_TARGET + 1].low == 1 && intervals[ADVICE_TARGET + 1].high == 1);
     samples[0][ATLAS_ALPHA] = samples[1][ATLAS_ALPHA] = -0.1; /* two of 41 without a best plan are too many */
-    assert_int_equal(advice_intervals(&question, samples[0], SAMPLES, &plan, intervals, NULL), 0);
+    assert_int_equal(advice_intervals(&question, samples, SAMPLES, &plan, intervals, NULL), 0);
     assert_true(isnan(intervals[ADVICE_N].low) && isnan(intervals[ADVICE_TARGET + 1].high));
 }
 
@@ -302,15 +302,15 @@ static void intervals_of_equal_laws_are_points_on_any_number_of_threads(void **s
         memcpy(samples[s], LAW_SW, sizeof LAW_SW);
     optimise(&question, LAW_SW, 0, &plan);
     omp_set_num_threads(1);
-    assert_int_equal(advice_intervals(&question, samples[0], SAMPLES, &plan, one, NULL), 0);
+    assert_int_equal(advice_intervals(&question, samples, SAMPLES, &plan, one, NULL), 0);
     assert_true(one[ADVICE_N].low == plan.N && one[ADVICE_N].high == plan.N);
     for (size_t l = 0; l < LANGUAGES; l++)
         assert_true(one[ADVICE_TARGET + 1 + l].low == shares[l] && one[ADVICE_TARGET + 1 + l].high == shares[l]);
     for (int s = 0; s < SAMPLES; s++)
         samples[s][ATLAS_TAU] *= 1 + 0.01 * s;
-    assert_int_equal(advice_intervals(&question, samples[0], SAMPLES, &plan, one, NULL), 0);
+    assert_int_equal(advice_intervals(&question, samples, SAMPLES, &plan, one, NULL), 0);
     omp_set_num_threads(3);
-    assert_int_equal(advice_intervals(&question, samples[0], SAMPLES, &plan, three, NULL), 0);
+    assert_int_equal(advice_intervals(&question, samples, SAMPLES, &plan, three, NULL), 0);
     omp_set_num_threads(threads);
     assert_memory_equal(one, three, sizeof one);
     assert_true(one[ADVICE_TARGET + 1 + EN].low < one[ADVICE_TARGET + 1 + EN].high);

@@ -30,7 +30,7 @@ static const struct observation ROWS[] = {
     {1e3, 60, 2.8, PAIR, TRAINED_BILINGUAL},
     {3e3, 400, 2.2, ALL, TRAINED_MIXTURE},
 };
-static const struct mixture_table SMALL = {4, ROWS, 5, NAMES, 1, UNIQUE};
+static const struct mixture_table SMALL = {4, ROWS, NULL, 5, NAMES, 1, UNIQUE};
 
 static struct fit_law law_of(const struct mixture_table *table, enum atlas_variant variant, double **room) {
     struct atlas_sources sources;
@@ -50,7 +50,7 @@ static void sources_are_those_with_the_most_tokens(void **state) {
     assert_int_equal(sources.languages[0], 3);
     assert_int_equal(sources.languages[1], 0);
     assert_int_equal(sources.languages[2], 2);
-    const struct mixture_table pairs = {3, ROWS, 5, NAMES, 1, UNIQUE};
+    const struct mixture_table pairs = {3, ROWS, NULL, 5, NAMES, 1, UNIQUE};
     atlas_choose_sources(&pairs, &sources);
     assert_int_equal(sources.count, 1);
     assert_int_equal(sources.languages[0], 0);
@@ -324,7 +324,7 @@ static void holdouts_are_those_of_the_study(void **state) {
     for (size_t i = 0; i < 60; i++) /* ten sizes, three token counts, monolingual and a mixture */
         rows[i] = (struct observation){(double)(1 + i % 10), pow(10, (double)(i / 10 % 3)), 1, share,
                                        i < 30 ? TRAINED_MONOLINGUAL : TRAINED_MIXTURE};
-    struct mixture_table table = {60, rows, 1, name, 0, unique};
+    struct mixture_table table = {60, rows, NULL, 1, name, 0, unique};
     held_out(&table, HOLDOUT_N, 12, split);
     for (size_t i = 0; i < 60; i++)
         assert_true((split[i].N >= 9) == (i >= 48));
@@ -338,11 +338,44 @@ static void holdouts_are_those_of_the_study(void **state) {
     for (size_t i = 0; i < 60; i++)
         assert_true((split[i].kind == TRAINED_MIXTURE) == (i >= 30));
     held_out(&table, HOLDOUT_RANDOM, 12, split);
+    size_t fitted, held;
+    assert_int_equal(holdout_split(&table, HOLDOUT_NONE, 1, split, &fitted, &held, NULL), 0);
+    assert_true(fitted == 60 && held == 0);
     table.count = 30;
     held_out(&table, HOLDOUT_M, 0, split); /* no mixtures */
     table.count = 0;
     for (enum holdout h = HOLDOUT_RANDOM; h < HOLDOUTS; h++)
         held_out(&table, h, 0, split);
+}
+
+/* One language, of which some models see every token several times; without noise. */
+static void data_constrained_law_joins_the_comparison(void **state) {
+    (void)state;
+    enum { SIZES = 6, COUNTS = 8 };
+    static const double share[] = {1}, E = 1.8, A = 500, B = 1500, alpha = 0.35, beta = 0.36, RD = 15, RN = 5, U = 2e10;
+    static const char *const name[] = {"t"};
+    struct observation rows[SIZES * COUNTS];
+    const double G = pow(alpha * A / (beta * B), 1 / (alpha + beta));
+    for (int i = 0; i < SIZES * COUNTS; i++) {
+        const int size = i % SIZES, longer = i / SIZES;
+        const double N = 1e7 * pow(4, size), D = 1e9 * pow(2.5, longer);
+        const double UD = fmin(U, D), UN = fmin(N, G * pow(U * G, beta / alpha));
+        const double D_worth = UD + UD * RD * (1 - exp(-(D / UD - 1) / RD));
+        const double N_worth = UN + UN * RN * (1 - exp(-(N / UN - 1) / RN));
+        const double L = E + A * pow(N_worth, -alpha) + B * pow(D_worth, -beta);
+        rows[i] = (struct observation){N, D, L, share, TRAINED_MONOLINGUAL};
+    }
+    struct mixture_table table = {SIZES * COUNTS, rows, NULL, 1, name, 0, &U};
+    struct comparison comparison;
+    assert_int_equal(holdout_compare(&table, 1e-3, 1, &comparison, NULL), 0);
+    const double *constrained = comparison.r2[COMPARED_DATA_CONSTRAINED], *plain = comparison.r2[COMPARED_CHINCHILLA];
+    for (enum holdout h = HOLDOUT_NONE; h < HOLDOUT_M; h++)
+        if (!(constrained[h] > 1 - 1e-9 && plain[h] < 1 - 1e-5))
+            fail_msg("R2(%s): %.12g, Chinchilla %.12g", holdout_names[h], constrained[h], plain[h]);
+    assert_true(isnan(constrained[HOLDOUT_M])); /* no mixtures */
+    table.unique = (const double[]){INFINITY};
+    assert_int_equal(holdout_compare(&table, 1e-3, 1, &comparison, NULL), 0);
+    assert_true(isnan(constrained[HOLDOUT_NONE]) && isfinite(plain[HOLDOUT_NONE]));
 }
 
 static void variants_rank_as_in_the_study(void **state) {
@@ -384,6 +417,7 @@ int main(int count, char **words) {
         cmocka_unit_test(what_no_point_speaks_of_is_undetermined),
         cmocka_unit_test(tables_that_cannot_be_fitted_are_refused),
         cmocka_unit_test(holdouts_are_those_of_the_study),
+        cmocka_unit_test(data_constrained_law_joins_the_comparison),
         cmocka_unit_test(variants_rank_as_in_the_study),
     };
     if (count > 1 && strcmp(words[1], "--study") == 0)

@@ -30,11 +30,13 @@ def write(path, columns, rows):
     with open(path, "w") as file:
         file.write(",".join(columns) + "\n")
         for row in rows:
-            file.write(",".join(map(repr, row)) + "\n")
+            file.write(",".join(map(str, row)) + "\n")
 sizes, tokens = [1e7, 5e7, 2.5e8, 1.25e9], [1e9, 6e9, 3.6e10, 2e11]
 chinchilla = [(n, d, 1.8 + 480 / n ** .35 + 2100 / d ** .37) for n in sizes for d in tokens]
 write("good.csv", "NDL", chinchilla)
 write("twice.csv", "NDL", chinchilla + chinchilla[:3])
+write("curves.csv", ["run", "N", "D", "L"], [(f"en-{n:g}-{s}", n, d, l * (1 + .01 * ((7 * s + i // 4 * 3) % 11 - 5) / 5))
+                                          for s in range(3) for i, (n, d, l) in enumerate(chinchilla)])
 write("few.csv", "NDL", chinchilla[:7])
 write("onesize.csv", "NDL", [(1e8, d, l) for n, d, l in chinchilla])
 write("flat.csv", "NDL", [(n, d, 3.0) for n, d, l in chinchilla])
@@ -43,6 +45,8 @@ write("nan.csv", "NDL", chinchilla + [(1e8, 1e9, float("nan"))])
 write("ratio.csv", "NDL", [(n, 20 * n, 1.8 + 480 / n ** .35 + 2100 / (20 * n) ** .37) for n, d, l in chinchilla])
 write("capacity.csv", "KNDL", [(k, n, d, 1.2 + 300 * k ** .11 / n ** .35 + 900 * k ** -.04 / d ** .33)
                                for k in (1, 4, 16) for n in sizes for d in tokens])
+write("noisy.csv", "KNDL", [(k, n, d, (1.2 + 300 * k ** .27 / n ** .35 + 900 * k ** -.04 / d ** .33) * (1 + .005 * ((7 * i * i) % 11 - 5) / 5))
+                            for i, (k, n, d) in enumerate((k, n, d) for k in (1, 4, 16) for n in sizes for d in tokens)])
 write("share.csv", "NDpL", [(n, d, p, (1.2 + 300 / n ** .35 + 900 / d ** .33) * p ** -.12)
                             for p in (.1, .5, 1.) for n in sizes for d in tokens])
 PYTHON
@@ -63,7 +67,7 @@ text_says() { # text_says TEXT WORDS...
     grep -qF -e "$text" out
 }
 
-echo 1..27
+echo 1..34
 keys="'law points objective parameters standard_errors intervals r2 starts basins undetermined seconds'"
 check "the keys are those of the contract" holds "set($keys.split()) <= set(f) and f['law'] == 'chinchilla'" good.csv
 check "a law is found again" holds "near(p['E'], 1.8) and near(p['A'], 480) and near(p['beta'], .37) and f['points'] == 16 \
@@ -79,11 +83,25 @@ check "repetition finds its optimum and the published basin" holds "near(f['obje
 check "the capacity law has multipliers" holds "near(p['phi'], .11) and near(p['psi'], -.04) and \
  [m['r'] for m in f['multipliers']] == [2, 4, 8, 16] and near(f['multipliers'][0]['N'], 2 ** (.11 / .35)) and \
  near(f['multipliers'][3]['D_total'], 16 ** (1 - .04 / .33))" capacity.csv --law capacity --bootstrap 0
+check "multipliers have intervals of joint resamples: C = N D_total in each" holds "all(m['intervals'][c][0] < m[c] < m['intervals'][c][1] \
+ for m in f['multipliers'] for c in ('N', 'D_total', 'C')) and f['multipliers'][3]['intervals']['C'][1] < \
+ .99 * f['multipliers'][3]['intervals']['N'][1] * f['multipliers'][3]['intervals']['D_total'][1]" noisy.csv --law capacity --bootstrap 200
+check "so have the curves, without an upper end where some resamples know no answer" holds "f['iso_loss'][3]['intervals']['N_least'][0] \
+ < f['iso_loss'][3]['N_least'] and all((c['intervals']['D'][1] is None) == (c['N'] <= i['intervals']['N_least'][1]) and \
+ (c['D'] is None or c['intervals']['D_total'][0] < c['D_total']) for i in f['iso_loss'] for c in i['curve'])" noisy.csv \
+    --law capacity --bootstrap 200
+check "people read them too" text_says "with 95 % intervals" noisy.csv --law capacity --bootstrap 20
+check "without resamples they are null" holds "f['multipliers'][0]['intervals'] == {'N': [None] * 2, 'D_total': [None] * 2, 'C': [None] * 2}" \
+    noisy.csv --law capacity --bootstrap 0
 check "sizes that no data make up for are null" holds "f['iso_loss'][3]['N_least'] > 0 and \
  all((c['D'] is None) == (c['N'] <= i['N_least']) for i in f['iso_loss'] for c in i['curve'])" capacity.csv --law capacity \
     --bootstrap 0
 check "the multilingual law is found again" holds "near(p['gamma'], .12) and near(p['E'], 1.2)" share.csv --law multilingual \
     --bootstrap 0
+check "a column run makes whole runs the unit of the bootstrap" holds "f['bootstrap'] == {'resamples': 50, 'unit': 'run'}" curves.csv \
+    --bootstrap 50
+check "without it points are" holds "f['bootstrap'] == {'resamples': 50, 'unit': 'point'}" good.csv --bootstrap 50
+check "people are told" text_says "50 resamples of 12 whole runs" curves.csv --bootstrap 50
 check "a held parameter stays" holds "p['E'] == 1.7 and p['A'] > 0" good.csv --hold E=1.7 --bootstrap 0
 check "what is not determined is named" holds "set(f['undetermined']) == set('E A B alpha beta'.split())" ratio.csv --bootstrap 0
 check "and is a question mark for people" text_says "? alpha is not determined by these points" ratio.csv --bootstrap 0

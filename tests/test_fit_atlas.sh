@@ -36,11 +36,13 @@ for target, source in ("en", "tau_fr"), ("fr", "tau_en"):
     fit = answer["targets"][target]
     for name, value in {**truth, source: 0.5}.items():
         assert abs(fit["parameters"][name] / value - 1) < 1e-6, (target, name, fit["parameters"][name])
+    assert fit["bootstrap"] == {"resamples": 20, "unit": "point"}
     assert fit["undetermined"] == ["tau_other"] and fit["points"] == 96, fit
     assert fit["intervals"]["E"][0] <= fit["intervals"]["E"][1] and fit["r2"] > 0.999999
-    assert set(fit["holdouts"]) == {"chinchilla", "multilingual", "target", "other", "transfer"}
+    assert set(fit["holdouts"]) == {"chinchilla", "data-constrained", "multilingual", "target", "other", "transfer"}
+    assert (fit["holdouts"]["data-constrained"]["fit"] is None) == (target == "en")  # of fr tokens are repeated
 mean = answer["holdouts"]
-for way in "random", "N", "D", "C", "M":
+for way in "fit", "random", "N", "D", "C", "M":
     assert mean["transfer"][way] > 0.9999 > mean["target"][way], (way, mean)
 PYTHON
 }
@@ -49,9 +51,18 @@ check "the law of a CSV file is found again" finds_the_law
 shows_a_table() {
     "$sweep" fit "$folder/runs.csv" --law atlas --unique "$folder/unique.csv" --bootstrap 0 --holdouts >"$folder/text" &&
         cat "$folder/text" && grep -q '^en .* 0\.8 .*? .*fr 0\.5 .*de 0\.2' "$folder/text" &&
-        grep -q '^law  *random  *N  *D  *C  *M$' "$folder/text" && grep -q '^transfer  *1\.000' "$folder/text"
+        grep -q '^law  *fit  *random  *N  *D  *C  *M$' "$folder/text" && grep -q '^transfer  *1\.000' "$folder/text"
 }
 check "people get a row a target and the table of hold-outs" shows_a_table
+
+draws_runs() {
+    awk -F, -v OFS=, '{ print $0, NR == 1 ? "run" : $2 " " $3 " " ($5 != "") ($6 != "") ($7 != "") }' "$folder/runs.csv" >"$folder/named.csv"
+    "$sweep" fit "$folder/named.csv" --law atlas --unique "$folder/unique.csv" --bootstrap 20 --json >"$folder/named.json" &&
+        [ "$(grep -c '"unit": "run"' "$folder/named.json")" -eq 2 ] &&
+        "$sweep" fit "$folder/named.csv" --law atlas --unique "$folder/unique.csv" --bootstrap 20 >"$folder/text" &&
+        cat "$folder/text" && grep -q '^standard errors of 2 targets from 20 resamples of whole runs$' "$folder/text"
+}
+check "a column run makes whole runs the unit of the bootstrap" draws_runs
 
 repeats_itself() {
     for threads in 1 3; do

@@ -5,9 +5,9 @@
 #include "laws/capacity.h"
 #include "laws/chinchilla.h"
 #include "laws/data_constrained.h"
-#include "laws/fit_internal.h"
 #include "laws/multilingual.h"
 #include "laws/vector_math.h"
+#include "tests/fit_derivatives.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -40,36 +40,6 @@ static struct rows csv_rows(const char *path, const char *const *names, int name
     }
     csv_close(&csv);
     return rows;
-}
-
-/* --- derivatives --- */
-
-/* Residuals on both sides of a large delta, then nearly all outside. */
-static void assert_derivatives(const struct fit_law *law, const double *x) {
-    enum { P = FIT_PARAMETERS_MAX };
-    const double h = 1e-6;
-    for (int pass = 0; pass < 2; pass++) {
-        struct fit_objective objective;
-        assert_int_equal(fit_objective_make(law, pass ? 1e-3 : 0.05, NULL, law->count, &objective, NULL), 0);
-        const struct fit_weighted weighted = {&objective, NULL};
-        double gradient[P], hessian[P * P], up[P], down[P], nearby[P];
-        const int count = objective.free_count;
-        const double scale = fit_value(&weighted, x, gradient, hessian);
-        assert_true(scale > 0 && isfinite(scale));
-        for (int i = 0; i < count; i++) {
-            memcpy(nearby, x, (size_t)count * sizeof *x);
-            nearby[i] = x[i] + h;
-            const double above = fit_value(&weighted, nearby, up, NULL);
-            nearby[i] = x[i] - h;
-            const double below = fit_value(&weighted, nearby, down, NULL);
-            assert_true(fabs((above - below) / (2 * h) - gradient[i]) <= 1e-6 * (fabs(gradient[i]) + objective.delta));
-            for (int j = 0; j < count; j++) {
-                const double second = hessian[i > j ? i * count + j : j * count + i];
-                assert_true(fabs((up[j] - down[j]) / (2 * h) - second) <= 1e-5 * (fabs(second) + objective.delta));
-            }
-        }
-        free(objective.room);
-    }
 }
 
 static void vector_functions_are_those_of_the_library(void **state) {
@@ -219,7 +189,11 @@ static void multilingual_law_without_noise_is_found_again(void **state) {
 /* --- data-constrained --- */
 
 static struct repeated_table repeated_table_of(const struct rows *rows) {
-    return (struct repeated_table){rows->count, rows->columns[0], rows->columns[1], rows->columns[2], rows->columns[3]};
+    return (struct repeated_table){.count = rows->count,
+                                   .N = rows->columns[0],
+                                   .D = rows->columns[1],
+                                   .U = rows->columns[2],
+                                   .L = rows->columns[3]};
 }
 
 static struct fit repeated_fit(const struct rows *rows, const double *held, const struct fit_options *options) {
@@ -285,6 +259,18 @@ static void law_of_repetitions_is_the_published_one(void **state) {
     assert_derivatives(&law, (const double[]){0.01, -0.02, 0.03, 0.001, -0.002, 2.7, 1.6});
     free(objective.room);
     free(room);
+}
+
+static void resamples_have_the_parameters_of_both_stages(void **state) {
+    (void)state;
+    double held[REPEATED_PARAMETERS], resamples[2][FIT_PARAMETERS_MAX];
+    const struct rows rows =
+        csv_rows("tests/data/laws/datablations_fit182.csv", (const char *const[]){"N", "D", "U", "L"}, 4);
+    published_first_stage(held);
+    held[REPEATED_E] = NAN; /* the first stage fits this one */
+    repeated_fit(&rows, held, &(struct fit_options){.delta = 1e-3, .bootstraps = 2, .resamples = resamples});
+    for (int j = 0; j < REPEATED_PARAMETERS; j++)
+        assert_true(isnan(held[j]) ? resamples[0][j] != resamples[1][j] : resamples[1][j] == held[j]);
 }
 
 static void both_stages_without_noise_are_found_again(void **state) {
@@ -355,8 +341,8 @@ static struct fit chinchilla_fit(const struct rows *rows, const struct fit_optio
 static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed(void **state) {
     (void)state;
     const struct rows rows = chinchilla_rows(60, 0.01);
-    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1},
-                             second = {.delta = 1e-3, .bootstraps = 50, .seed = 2};
+    const struct fit_options first = {.delta = 1e-3, .bootstraps = 50, .seed = 1};
+    const struct fit_options second = {.delta = 1e-3, .bootstraps = 50, .seed = 2};
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const struct fit one = chinchilla_fit(&rows, &first, -1, 0), other = chinchilla_fit(&rows, &second, -1, 0);
@@ -370,20 +356,85 @@ static void bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed
     }
 }
 
-static void standard_errors_are_those_of_the_samples(void **state) {
+/* Curves of 25 runs, ten points each. What is particular about a run is common to its points. */
+enum { RUNS = 25, CURVE = 10 };
+static struct rows curve_rows(uint64_t seed, uint64_t *runs) {
+    struct rows rows = {.count = RUNS * CURVE};
+    for (size_t i = 0; i < rows.count; i++) {
+        const size_t run = runs[i] = i / CURVE;
+        const double N = 1e7 * pow(2, (double)(run % 9)), D = 1e9 * pow(1.8, (double)(i % CURVE));
+        rows.columns[0][i] = N;
+        rows.columns[1][i] = D;
+        rows.columns[2][i] = (1.8 + 480 * pow(N, -0.35) + 2100 * pow(D, -0.37)) *
+                             exp(0.01 * random_normal(seed, 0, run) + 0.001 * random_normal(seed, 1, i));
+    }
+    return rows;
+}
+
+static struct fit curve_fit(const struct rows *rows, const uint64_t *runs, int bootstraps) {
+    const struct loss_table table = {rows->count, rows->columns[0], rows->columns[1], rows->columns[2]};
+    struct fit_law law;
+    struct fit fit;
+    struct error error = {0};
+    double *room;
+    assert_int_equal(chinchilla_law(&table, &law, &room, &error), 0);
+    law.runs = runs;
+    if (fit_law(&law, &(struct fit_options){.delta = 1e-3, .bootstraps = bootstraps, .seed = 1, .thin = true}, &fit,
+                &error) != 0)
+        fail_msg("%s", error.message);
+    free(room);
+    return fit;
+}
+
+static void resamples_of_runs_hold_the_truth_where_those_of_points_do_not(void **state) {
     (void)state;
-    enum { SAMPLES = 50 };
-    double samples[SAMPLES][FIT_PARAMETERS_MAX];
+    static const double truth[] = {1.8, 480, 2100, 0.35, 0.37};
+    int by_run = 0, by_point = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        uint64_t runs[RUNS * CURVE];
+        const struct rows rows = curve_rows(seed, runs);
+        const struct fit whole = curve_fit(&rows, runs, 100), single = curve_fit(&rows, NULL, 100);
+        assert_true(whole.runs_drawn == RUNS && single.runs_drawn == 0 && whole.resamples == 100);
+        for (int j = CHINCHILLA_E; j <= CHINCHILLA_A; j++) { /* what differs from run to run */
+            by_run += whole.low[j] <= truth[j] && truth[j] <= whole.high[j];
+            by_point += single.low[j] <= truth[j] && truth[j] <= single.high[j];
+        }
+    }
+    print_message("# of %d intervals of E and A, those of runs hold %d, of points %d\n", 2 * SEEDS, by_run, by_point);
+    assert_true(SEEDS < 100 || (by_run >= 2 * SEEDS * 9 / 10 && by_point < 2 * SEEDS * 3 / 4));
+}
+
+static void runs_are_drawn_where_there_are_enough(void **state) {
+    (void)state;
+    uint64_t runs[RUNS * CURVE];
+    const struct rows rows = curve_rows(1, runs);
+    const struct fit points = curve_fit(&rows, NULL, 20);
+    for (size_t i = 0; i < rows.count; i++)
+        runs[i] = i / 36; /* seven: fewer than points are needed */
+    const struct fit few = curve_fit(&rows, runs, 20);
+    for (size_t i = 0; i < rows.count; i++)
+        runs[i] = UINT64_MAX - 300 + i; /* a run a point is the same as no runs */
+    const struct fit single = curve_fit(&rows, runs, 20);
+    assert_true(few.runs_drawn == 0 && single.runs_drawn == rows.count);
+    for (int j = 0; j < CHINCHILLA_PARAMETERS; j++)
+        assert_true(few.standard_errors[j] == points.standard_errors[j] && single.low[j] == points.low[j]);
+}
+
+static void resamples_are_what_standard_errors_are_made_of(void **state) {
+    (void)state;
+    enum { SAMPLES = 30 };
+    double resamples[SAMPLES][FIT_PARAMETERS_MAX];
     const struct rows rows = chinchilla_rows(60, 0.01);
-    const struct fit_options options = {.delta = 1e-3, .bootstraps = SAMPLES, .seed = 1, .samples = samples[0]};
-    const struct fit fit = chinchilla_fit(&rows, &options, -1, 0);
+    const struct fit_options options = {.delta = 1e-3, .bootstraps = SAMPLES, .seed = 1, .resamples = resamples};
+    const struct fit fit = chinchilla_fit(&rows, &options, CHINCHILLA_E, 1.8);
     for (int j = 0; j < CHINCHILLA_PARAMETERS; j++) {
         double mean = 0, square = 0;
         for (int s = 0; s < SAMPLES; s++)
-            mean += samples[s][j] / SAMPLES;
+            mean += resamples[s][j] / SAMPLES;
         for (int s = 0; s < SAMPLES; s++)
-            square += (samples[s][j] - mean) * (samples[s][j] - mean);
-        assert_near(fit.standard_errors[j], sqrt(square / (SAMPLES - 1)), 1e-9);
+            square += (resamples[s][j] - mean) * (resamples[s][j] - mean);
+        assert_true(fabs(sqrt(square / (SAMPLES - 1)) - fit.standard_errors[j]) <= 1e-9 * fabs(mean));
+        assert_true(j == CHINCHILLA_E ? resamples[7][j] == 1.8 : fit.standard_errors[j] > 0);
     }
 }
 
@@ -448,9 +499,12 @@ int main(void) {
         cmocka_unit_test(multilingual_law_without_noise_is_found_again),
         cmocka_unit_test(published_repetitions_give_their_optimum_and_the_published_basin),
         cmocka_unit_test(law_of_repetitions_is_the_published_one),
+        cmocka_unit_test(resamples_have_the_parameters_of_both_stages),
         cmocka_unit_test(both_stages_without_noise_are_found_again),
         cmocka_unit_test(bootstrap_is_the_same_for_any_number_of_threads_and_not_for_any_seed),
-        cmocka_unit_test(standard_errors_are_those_of_the_samples),
+        cmocka_unit_test(resamples_of_runs_hold_the_truth_where_those_of_points_do_not),
+        cmocka_unit_test(runs_are_drawn_where_there_are_enough),
+        cmocka_unit_test(resamples_are_what_standard_errors_are_made_of),
         cmocka_unit_test(held_parameters_stay_and_the_rest_is_fitted),
         cmocka_unit_test(large_tables_end_in_the_optimum_of_all_points),
     };

@@ -2,9 +2,9 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "laws/chinchilla.h"
-#include "laws/fit_internal.h"
 #include "laws/minimise.h"
 #include "laws/transfer.h"
+#include "tests/fit_derivatives.h"
 #include "tests/test.h"
 
 #include <gsl/gsl_errno.h>
@@ -226,7 +226,13 @@ static struct rows csv_rows(const char *path, const char *loss, bool in_fit) {
     return rows;
 }
 
+/* Under the sanitizers, which look for other faults, slowly, only the smallest published table has the whole grid. */
+static const struct fit_options WHOLE = {.delta = 1e-3};
+#ifdef __SANITIZE_ADDRESS__
+static const struct fit_options PLAIN = {.delta = 1e-3, .thin = true};
+#else
 static const struct fit_options PLAIN = {.delta = 1e-3};
+#endif
 
 static struct fit fit_with(const struct rows *rows, const struct fit_options *options) {
     const struct loss_table table = table_of(rows);
@@ -245,33 +251,6 @@ static struct fit fit_of(const struct rows *rows) {
 }
 
 /* --- the Chinchilla fit --- */
-
-/* Residuals on both sides of a large delta, then nearly all outside. */
-static void assert_derivatives(const struct fit_law *law, const double *x) {
-    enum { P = FIT_PARAMETERS_MAX };
-    const double h = 1e-6;
-    for (int pass = 0; pass < 2; pass++) {
-        struct fit_objective objective;
-        assert_int_equal(fit_objective_make(law, pass ? 1e-3 : 0.05, NULL, law->count, &objective, NULL), 0);
-        const struct fit_weighted weighted = {&objective, NULL};
-        double gradient[P], hessian[P * P], up[P], down[P], nearby[P];
-        const int count = objective.free_count;
-        fit_value(&weighted, x, gradient, hessian);
-        for (int i = 0; i < count; i++) {
-            memcpy(nearby, x, (size_t)count * sizeof *x);
-            nearby[i] = x[i] + h;
-            const double above = fit_value(&weighted, nearby, up, NULL);
-            nearby[i] = x[i] - h;
-            const double below = fit_value(&weighted, nearby, down, NULL);
-            assert_near((above - below) / (2 * h), gradient[i], 1e-6);
-            for (int j = 0; j < count; j++) {
-                const double second = hessian[i > j ? i * count + j : j * count + i];
-                assert_true(fabs((up[j] - down[j]) / (2 * h) - second) <= 1e-6 * (fabs(second) + objective.delta));
-            }
-        }
-        free(objective.room);
-    }
-}
 
 static void derivatives_are_those_of_finite_differences(void **state) {
     (void)state;
@@ -308,8 +287,9 @@ struct published {
     double objective, E, A, B, alpha, beta; /* A, B: 0 where they were not published */
 };
 
-static void assert_optimum(const struct rows *rows, const struct published *expected) {
-    const struct fit fit = fit_of(rows);
+static void assert_optimum(const struct rows *rows, const struct fit_options *options,
+                           const struct published *expected) {
+    const struct fit fit = fit_with(rows, options);
     print_message(
         "# %s: %zu points, objective %.7e, E %.5f, A %.2f, B %.1f, alpha %.5f, beta %.5f, R2 %.4f; %zu of %zu "
         "starts\n",
@@ -324,8 +304,8 @@ static void assert_optimum(const struct rows *rows, const struct published *expe
         assert_near(fit.parameters[CHINCHILLA_A], expected->A, 1e-4);
         assert_near(fit.parameters[CHINCHILLA_B], expected->B, 1e-4);
     }
-    assert_int_equal(fit.starts, 4500);
-    assert_true(fit.basins[0].starts >= 4455); /* 99 % */
+    assert_int_equal(fit.starts, options->thin ? 32 : 4500);
+    assert_true(fit.basins[0].starts * 100 >= fit.starts * 99);
     assert_int_equal(fit.undetermined, 0);
 }
 
@@ -333,14 +313,14 @@ static void published_runs_of_porian_give_their_optimum(void **state) {
     (void)state;
     const struct rows rows = csv_rows("tests/data/laws/porian_rw_cosine.csv", "L", false);
     assert_int_equal(rows.count, 88);
-    assert_optimum(&rows, &(struct published){"porian", 1.067810e-3, 2.52901, 0, 0, 0.39125, 0.55338});
+    assert_optimum(&rows, &PLAIN, &(struct published){"porian", 1.067810e-3, 2.52901, 0, 0, 0.39125, 0.55338});
 }
 
 static void published_runs_of_gadre_give_their_optimum(void **state) {
     (void)state;
     const struct rows rows = csv_rows("tests/data/laws/gadre_2024.csv", "L_c4_val", false);
     assert_int_equal(rows.count, 34);
-    assert_optimum(&rows, &(struct published){"gadre", 5.29954e-4, 1.62002, 0, 0, 0.25257, 0.26223});
+    assert_optimum(&rows, &WHOLE, &(struct published){"gadre", 5.29954e-4, 1.62002, 0, 0, 0.25257, 0.26223});
 }
 
 /* The points that Besiroglu et al. (arXiv 2404.10102) read off the figures of Hoffmann et al. carry no licence, so they
@@ -354,11 +334,11 @@ static void chinchilla_points_give_their_optimum(void **state) {
     }
     struct rows rows = csv_rows(path, "L", true);
     assert_int_equal(rows.count, 240);
-    assert_optimum(&rows,
+    assert_optimum(&rows, &PLAIN,
                    &(struct published){"chinchilla, 240", 1.018274e-3, 1.81722, 477.83, 2143.4, 0.34731, 0.36717});
     rows = csv_rows(path, "L", false);
     assert_int_equal(rows.count, 245);
-    assert_optimum(&rows,
+    assert_optimum(&rows, &PLAIN,
                    &(struct published){"chinchilla, 245", 1.826011e-3, 1.89134, 495.73, 12846, 0.34931, 0.45305});
 }
 

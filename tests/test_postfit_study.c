@@ -1,6 +1,7 @@
 /* The post-fit of a study like the published one: 774 runs, 48 evaluation languages. As a test with few evaluations a
  * run; with --full, which `make bench-postfit` does, with 300, and how long it takes. */
 #include "base/random.h"
+#include "laws/atlas.h"
 #include "orchestrator/postfit.h"
 #include "tests/test.h"
 
@@ -113,8 +114,13 @@ static void fit_study(uint32_t evaluations) {
         fail_msg("%s", error.message);
     clock_gettime(CLOCK_MONOTONIC, &end);
     fclose(file);
-    for (size_t i = 0; i < data.law_count; i++)
-        count += strcmp(data.laws[i].law, "atlas") == 0;
+    for (size_t i = 0; i < data.law_count; i++) {
+        const struct law_parameter *beta = &data.laws[i].parameters[ATLAS_BETA];
+        if (strcmp(data.laws[i].law, "atlas") != 0)
+            continue;
+        count++;
+        assert_true(beta->standard_error > 0 && fabs(beta->value - 0.3) < 6 * beta->standard_error);
+    }
     print_message("# post-fit of %d runs, %u evaluations of each on %d languages: %.1f s, %zu ATLAS laws, %zu scores\n",
                   RUNS, evaluations, EVALUATED,
                   (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec), count,
