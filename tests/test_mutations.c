@@ -275,7 +275,7 @@ static int read_test_shard(const char *path, const struct source *source, struct
     struct test_set set;
     (void)source;
     file_folder(folder, path);
-    if (test_set_open(&set, folder, "xx", VOCABULARY, SEQUENCE, 500, error) != 0)
+    if (test_set_open(&set, folder, "xx", "test", VOCABULARY, SEQUENCE, 500, error) != 0)
         return -1;
     for (uint64_t w = 0; w < set.windows; w++) {
         uint16_t tokens[SEQUENCE + 1];
@@ -320,7 +320,7 @@ static bool make_checkpoint(const char *folder, int number, const char *path) {
     assert_non_null(model);
     for (size_t i = 0; i < model->parameters; i++)
         model->weights[i] = (float)i;
-    assert_int_equal(model_save(model, path, &told, NULL), 0);
+    assert_int_equal(model_save(model, path, &told, NULL, NULL), 0);
     model_destroy(model);
     return true;
 }
