@@ -29,11 +29,12 @@ static struct work work_of(const struct study_data *data, size_t r, uint64_t ste
     const double seconds = running ? published - outcome->started : outcome->seconds;
     const double first = (double)outcome->resumed, last = (double)(running ? step : outcome->step);
     const double share = last > first ? (last - first) / (double)run->steps : 0;
-    return outcome->status == RUN_WAITING ? (struct work){0}
-                                          : (struct work){.flops = run->flops * share,
-                                                          .tokens = (double)run->tokens * share,
-                                                          .seconds = seconds > 0 ? seconds : 0,
-                                                          .cores = outcome->ranks * outcome->threads};
+    if (outcome->status == RUN_WAITING)
+        return (struct work){0};
+    return (struct work){.flops = run->flops * share,
+                         .tokens = (double)run->tokens * share,
+                         .seconds = seconds > 0 ? seconds : 0,
+                         .cores = outcome->ranks * outcome->threads};
 }
 
 double status_speed(const struct study_data *data, double published) {
@@ -57,7 +58,8 @@ static struct status_group *group_of(struct status *status, const struct run_rec
         if (strcmp(status->groups[g].kind, run->kind) == 0 && strcmp(status->groups[g].size, run->size) == 0)
             return &status->groups[g];
     struct status_group *group = &status->groups[status->group_count++];
-    *group = (struct status_group){.kind = run->kind, .size = run->size};
+    memcpy(group->kind, run->kind, sizeof group->kind);
+    memcpy(group->size, run->size, sizeof group->size);
     return group;
 }
 

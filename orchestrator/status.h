@@ -9,8 +9,8 @@
 
 /* Runs of one kind and size. */
 struct status_group {
-    const char *kind, *size; /* of a run of the data */
-    size_t counts[4];        /* runs, by enum run_status */
+    char kind[24], size[32];
+    size_t counts[4]; /* runs, by enum run_status */
     double flops, flops_done;
 };
 
