@@ -33,23 +33,24 @@ static json_t *number(double value) {
 /* A table under the name of its group. One that is more than a group's columns has a function that makes its rows. */
 static const struct export_table {
     const char *name;
-    enum table_number number;
     const char *columns; /* of them, in this order; NULL: all */
     json_t *(*row)(const struct study_data *data, size_t i);
+    enum table_number number;
     bool worked_out; /* after the runs: no journal holds it */
 } tables[] = {
-    {"runs", TABLE_RUNS, .row = run_row},
+    {.name = "runs", .number = TABLE_RUNS, .row = run_row},
     {.name = "execution", .number = TABLE_EXECUTION},
     {.name = "mixtures", .number = TABLE_MIXTURES},
     {.name = "tokens", .number = TABLE_TOKENS},
     {.name = "curves", .number = TABLE_CURVES},
-    {"losses", TABLE_LOSSES,
+    {.name = "losses",
+     .number = TABLE_LOSSES,
      .columns = "run step tokens tokens_target language set cross_entropy unigram_normalised bits_per_byte"},
-    {"transfer", TABLE_TRANSFER, .columns = "source target d bts state", .worked_out = true},
-    {"adaptation", TABLE_ADAPTATION, .worked_out = true},
-    {"crossovers", TABLE_CROSSOVERS, .worked_out = true},
-    {"laws", TABLE_LAWS, .worked_out = true},
-    {"law_parameters", TABLE_LAW_PARAMETERS, .worked_out = true},
+    {.name = "transfer", .number = TABLE_TRANSFER, .columns = "source target d bts state", .worked_out = true},
+    {.name = "adaptation", .number = TABLE_ADAPTATION, .worked_out = true},
+    {.name = "crossovers", .number = TABLE_CROSSOVERS, .worked_out = true},
+    {.name = "laws", .number = TABLE_LAWS, .worked_out = true},
+    {.name = "law_parameters", .number = TABLE_LAW_PARAMETERS, .worked_out = true},
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 

@@ -10,6 +10,7 @@
 static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
 
 static const struct command commands[] = {
+    {"init", "", "write a study file for languages and a budget", command_init},
     {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
