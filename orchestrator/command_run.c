@@ -5,6 +5,7 @@
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/command.h"
 #include "orchestrator/coordinator.h"
+#include "orchestrator/end_mark.h"
 #include "orchestrator/postfit.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/records.h"
@@ -322,8 +323,10 @@ int command_run(const struct command *command, int count, char **words, struct e
     if (machine.rank > 0) {
         worker_serve(MPI_COMM_WORLD);
     } else {
+        end_mark_begin();
         result = coordinate(command, count, words, MPI_COMM_WORLD, machines, error);
         coordinator_dismiss(MPI_COMM_WORLD);
+        end_mark_write(result == 0 ? 0 : (int)error->code);
     }
     free(machines);
     MPI_Finalize();
