@@ -10,6 +10,8 @@
 static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
 
 static const struct command commands[] = {
+    {"launch", "STUDY.yaml", "run or resume a study on all cores: mpirun with recovery and the right binding",
+     command_launch},
     {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},

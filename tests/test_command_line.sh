@@ -47,6 +47,8 @@ refused 'did you mean `sweep bench trainer`?' bench trainr
 helped 'usage: sweep plan STUDY.yaml' plan --help
 helped '--archive FILE' sweeps/tiny.yaml --help
 helped 'corpus fetch' --help
+helped '-n RANKS' launch --help
+refused 'launch: 1000001 ranks; at most 1000000' launch sweeps/tiny.yaml -n 1000001
 helped 'usage: sweep corpus fetch' corpus fetch --help
 helped '34,17,25,2176,8704,128,2034422912' scales
 "$sweep" >"$folder/said" 2>&1
