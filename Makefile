@@ -27,7 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-ranks bench-postfit bench-coordinator torture install clean
+	bench-ranks bench-postfit bench-coordinator bench-study torture install clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -111,6 +111,9 @@ study-atlas: build/release/test_atlas  ## known ATLAS laws fitted back from 800 
 bench-coordinator: $(PROGRAM)  ## time giving out runs and keeping points, over 8 and 64 workers
 	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 9 $(PROGRAM) bench coordinator
 	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 65 $(PROGRAM) bench coordinator
+
+bench-study: $(PROGRAM)  ## how busy workers are, and what a checkpoint costs
+	@tools/bench_study.sh
 
 torture: $(PROGRAM)  ## kill a study at least 200 times, in many ways, and hold its archive against an undisturbed one
 	@tests/torture.sh 200
