@@ -132,12 +132,12 @@ check "Slurm starts" start_slurm
 check "a study that nobody disturbs" env OMP_NUM_THREADS=1 bin/sweep sweeps/tiny.yaml --archive alone.h5
 
 for launcher in mpirun srun; do
+    # Under launch a study goes on without a worker, without the coordinator it does not; under srun it needs all.
+    needed=$([ $launcher = srun ] && echo 1 || echo 0)
     submit --export=ALL,SWEEP_LAUNCHER=$launcher slurm/sweep.sbatch sweeps/tiny.yaml "$folder/$launcher.h5"
     check "$launcher: the signal before the limit ends the study behind checkpoints, and it is queued again" \
         signalled 1 "$folder/$launcher.h5"
-    # mpirun goes on without a worker; without the coordinator nothing does.
-    check "$launcher: a rank is killed in its second life" loses_rank $([ $launcher = srun ] && echo 1 || echo 0) \
-        "$folder/$launcher.h5"
+    check "$launcher: a rank is killed in its second life" loses_rank "$needed" "$folder/$launcher.h5"
     check "$launcher: its third life completes the same archive" completes 3 "$folder/$launcher.h5"
 done
 
@@ -163,6 +163,13 @@ fails() {
     [ "$(of_job JobState) $(of_job Restarts)" = "FAILED 0" ] && grep '12 of 12 runs failed' sweep-"$job".out
 }
 check "a study whose runs fail is not queued again" fails
+cancelled() {
+    submit slurm/sweep.sbatch sweeps/tiny.yaml "$folder/cancelled.h5" && until_true 30 trains 1 "$folder/cancelled.h5" &&
+        scancel "$job" && until_true 30 has_ended && sleep 1
+    cat sweep-"$job".out
+    [ "$(of_job JobState) $(of_job Restarts)" = "CANCELLED 0" ] && [ ! -e cancelled.h5.lives ]
+}
+check "nor one that is cancelled" cancelled
 no_progress() { # a life that finds two before it that told nothing new
     points=$(bin/sweep export sweeps/one.h5.journal --table curves | wc -l)
     echo "$points node1 2" >sweeps/one.h5.lives
