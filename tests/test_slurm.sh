@@ -172,21 +172,9 @@ cancelled() {
 check "nor one that is cancelled" cancelled
 no_progress() { # a life that finds two before it that told nothing new
     points=$(bin/sweep export sweeps/one.h5.journal --table curves | wc -l)
-    echo "$points node1 2" >sweeps/one.h5.lives
+    echo "$points 2" >sweeps/one.h5.lives
     SLURM_RESTART_COUNT=3 bash slurm/sweep.sbatch sweeps/tiny.yaml >out 2>&1
     [ $? -eq 1 ] && grep 'no run came further in three lives' out && [ ! -e sweeps/one.h5.lives ]
 }
 check "nor one that comes no further" no_progress
-node_lost() { # the node of the last life of this job left its lock
-    echo "0 gone 0" >sweeps/one.h5.lives
-    echo "gone 1" >sweeps/one.h5.journal.lock
-    SLURM_RESTART_COUNT=1 bash slurm/sweep.sbatch sweeps/tiny.yaml && [ ! -e sweeps/one.h5.journal.lock ]
-}
-check "the lock of a node that was lost is removed" node_lost
-other_owner() {
-    echo "other 1" >sweeps/one.h5.journal.lock
-    SLURM_RESTART_COUNT=1 bash slurm/sweep.sbatch sweeps/tiny.yaml >out 2>&1
-    [ $? -eq 1 ] && grep 'process 1 on host other was writing it' out && grep -qx 'other 1' sweeps/one.h5.journal.lock
-}
-check "but not that of another job" other_owner
 echo "1..$number"
