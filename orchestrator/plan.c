@@ -79,7 +79,7 @@ static int run_identity(const struct study *study, struct planned_run *run) {
             (double)optimizer->learning_rate, study->warmup_steps, study->decay_fraction, study->dropout);
     fprintf(file, "weight_decay: %.9g\nbeta1: %.9g\nbeta2: %.9g\nepsilon: %.9g\nclip: %.9g\nseed: %" PRIu64 "\n",
             (double)optimizer->weight_decay, (double)optimizer->beta1, (double)optimizer->beta2,
-            (double)optimizer->epsilon, (double)optimizer->clip, study->seed);
+            (double)optimizer->epsilon, (double)optimizer->clip, group->seed);
     const bool failed = ferror(file) != 0;
     if (fclose(file) != 0 || failed) {
         free(text);
@@ -96,7 +96,7 @@ static void plan_run(const struct study *study, uint32_t group, uint32_t mixture
     *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
     run->ranks = size->ranks ? size->ranks : 1;
     const struct model_setup setup = setup_of(study, size, run->ranks);
-    run->steps = ceil_divide(size->tokens, step_tokens);
+    run->steps = ceil_divide(study_run_tokens(&study->groups[group], size), step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
     run->memory_bytes = run_memory_bytes(&setup);
@@ -159,10 +159,10 @@ void plan_free(struct plan *plan) {
 }
 
 /* The key of all randomness of a run; the identity holds the seed, too. */
-static uint64_t run_key(const struct study *study, const char *identity) {
+static uint64_t run_key(uint64_t seed, const char *identity) {
     char half[17] = {0};
     memcpy(half, identity, 16);
-    return random_u64(study->seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
+    return random_u64(seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
 }
 
 void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
@@ -178,7 +178,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     checkpoint_path(study, number, spec->checkpoint);
     spec->checkpoint_seconds = 60 * study->checkpoint_minutes;
     spec->checkpoint_steps = study->checkpoint_steps;
-    spec->key = run_key(study, run->identity);
+    spec->key = run_key(study->groups[run->group].seed, run->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;
     spec->micro_batch = micro_batch(study, size);

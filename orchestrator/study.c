@@ -241,6 +241,7 @@ int study_parse(const char *path, char *text, size_t size, struct study *study, 
         result = error_set(error, ERROR_INPUT, "%s: %zu mistake%s; docs/study-files.md describes every key", path,
                            mistakes.count, mistakes.count == 1 ? "" : "s");
     mistakes_free(&mistakes);
+    free(draft.group_places);
     if (result != 0)
         study_free(&draft.study);
     else

@@ -37,7 +37,10 @@ struct study_mixture {
 
 /* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
 struct study_group {
-    char kind[24]; /* "monolingual", "bilingual", "multilingual" */
+    char kind[24];   /* "monolingual", "bilingual", "multilingual" */
+    char name[32];   /* that of the kind, or the name given */
+    uint64_t tokens; /* of a run; 0: those of its size */
+    uint64_t seed;   /* that of training, or the group's own */
     uint32_t mixture_count, size_count;
     struct study_mixture *mixtures;
     uint32_t *sizes; /* [size_count] indices into the sizes of the study */
@@ -86,6 +89,11 @@ struct study {
     uint32_t group_count;
     struct study_group *groups;
 };
+
+/* Tokens that a run of a group and size is given. */
+static inline uint64_t study_run_tokens(const struct study_group *group, const struct study_size *size) {
+    return group->tokens ? group->tokens : size->tokens;
+}
 
 /* Reads and checks a study file. All mistakes are found before it fails: each is written as a line
  * "sweep: FILE:LINE:COL: what is wrong; what would be right" to `mistakes` (standard error; NULL: nowhere), and the

@@ -87,6 +87,37 @@ static void runs_stand_in_the_order_of_the_file(void **state) {
     study_free(&study);
 }
 
+static void groups_of_a_kind_may_have_tokens_and_seeds_of_their_own(void **state) {
+    struct study study;
+    struct plan plan;
+    plan_of(*state, "{languages: [en, es], sizes: all}",
+            "[{languages: [en], sizes: [small]}, {languages: [en], sizes: [small], tokens: 2e6, name: longer},\n"
+            "    {languages: [en], sizes: [small], seed: 7}]",
+            &study, &plan);
+    assert_int_equal(study.group_count, 5);
+    assert_int_equal(plan.count, 5);
+    assert_string_equal(study.groups[0].name, "monolingual");
+    assert_string_equal(study.groups[1].name, "longer");
+    assert_string_equal(study.groups[2].kind, "monolingual");
+    assert_int_equal(plan.runs[0].steps, 977);
+    assert_int_equal(plan.runs[1].steps, 1954);
+    assert_int_equal(plan.runs[2].steps, 977);
+    struct run_record record;
+    struct language_tokens languages[1];
+    struct run_spec *first = malloc(sizeof *first), *again = malloc(sizeof *again);
+    assert_true(first && again);
+    record_of_run(&study, &plan, 2, languages, &record);
+    assert_int_equal(record.seed, 7);
+    plan_spec(&study, &plan, 0, 1, first);
+    plan_spec(&study, &plan, 2, 1, again);
+    assert_true(first->key != again->key);
+    assert_string_not_equal(first->identity, again->identity);
+    free(first);
+    free(again);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
     struct study study;
     struct plan plan;
@@ -338,8 +369,9 @@ static void json_adds_up(void **state) {
     double flops = 0;
     for (size_t g = 0; g < json_array_size(groups); g++) {
         json_t *group = json_array_get(groups, g);
-        assert_int_equal(json_object_size(group), 4);
+        assert_int_equal(json_object_size(group), 5);
         assert_non_null(json_object_get(group, "kind"));
+        assert_string_equal(json_string_value(json_object_get(group, "name")), g ? "bilingual" : "monolingual");
         runs += json_integer_value(json_object_get(group, "runs"));
         tokens += json_integer_value(json_object_get(group, "tokens"));
         flops += json_real_value(json_object_get(group, "flops"));
@@ -398,6 +430,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sweeps_have_the_runs_they_promise),
         IN_FOLDER(runs_stand_in_the_order_of_the_file),
+        IN_FOLDER(groups_of_a_kind_may_have_tokens_and_seeds_of_their_own),
         IN_FOLDER(steps_flops_and_memory_are_those_of_the_formulas),
         IN_FOLDER(specification_says_everything),
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
