@@ -128,6 +128,13 @@ static void print_ranks(const struct study *study) {
                    study->sizes[s].ranks);
 }
 
+static void print_waits(const struct study *study) {
+    for (uint32_t g = 0; g < study->group_count; g++)
+        if (study->groups[g].from[0])
+            printf("waits      %s: each for the run of '%s' of its size, and begins with its weights\n",
+                   study->groups[g].name, study->groups[g].from);
+}
+
 static void print_unused_sizes(const struct study *study, const struct plan *plan) {
     for (uint32_t s = 0; s < study->size_count; s++) {
         size_t r = 0;
@@ -153,6 +160,7 @@ static void print_plan(const struct study *study, const struct plan *plan) {
            study->sizes[longest->size].name);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
     print_ranks(study);
+    print_waits(study);
     print_transfer_notes(study, plan);
     print_unused_sizes(study, plan);
 }

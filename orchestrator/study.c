@@ -202,6 +202,19 @@ static void read_sizes(struct study_draft *draft) {
     }
 }
 
+static void read_evaluated(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    uint32_t *languages = draft_allocate(draft, study->language_count, sizeof *languages);
+    study->evaluated = draft_allocate(draft, study->language_count, sizeof *study->evaluated);
+    if (languages && study->evaluated) {
+        const struct node *given = draft_find(draft, "evaluation.languages");
+        const uint32_t count = draft_read_languages(draft, "evaluation.languages", given, languages);
+        for (uint32_t i = 0; i < count; i++)
+            study->evaluated[languages[i]] = true;
+    }
+    free(languages);
+}
+
 static void read_draft(struct study_draft *draft) {
     const struct place start = {1, 1};
     if (draft->root->kind != NODE_MAPPING) {
@@ -212,6 +225,7 @@ static void read_draft(struct study_draft *draft) {
     read_languages(draft);
     read_synthetic(draft);
     read_sizes(draft);
+    read_evaluated(draft);
     draft_read_runs(draft);
     draft_resolve(draft);
 }
@@ -271,6 +285,7 @@ void study_free(struct study *study) {
     free(study->sizes);
     free(study->languages);
     free(study->train_tokens);
+    free(study->evaluated);
     free(study->synthetic_languages);
     free(study->file);
     memset(study, 0, sizeof *study);

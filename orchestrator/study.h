@@ -37,10 +37,11 @@ struct study_mixture {
 
 /* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
 struct study_group {
-    char kind[24];   /* "monolingual", "bilingual", "multilingual" */
+    char kind[24];   /* "monolingual", "bilingual", "multilingual", "finetune" */
     char name[32];   /* that of the kind, or the name given */
     uint64_t tokens; /* of a run; 0: those of its size */
     uint64_t seed;   /* that of training, or the group's own */
+    char from[64];   /* of finetune: the multilingual mixture whose runs, each of the same size, are begun from */
     uint32_t mixture_count, size_count;
     struct study_mixture *mixtures;
     uint32_t *sizes; /* [size_count] indices into the sizes of the study */
@@ -84,6 +85,7 @@ struct study {
     double retry_learning_rate; /* factor on the learning rate of the next attempt, when a run diverged */
 
     uint64_t evaluation_every_tokens, evaluation_tokens;
+    bool *evaluated;         /* [language_count] whether models are tested on a language */
     double reference_tokens; /* d of the bilingual transfer score */
 
     uint32_t group_count;

@@ -177,12 +177,25 @@ const struct study_key study_keys[] = {
     {GROUP_TOKENS("runs.multilingual")},
     {GROUP_SEED("runs.multilingual")},
     {GROUP_NAME("runs.multilingual")},
+    {"runs.finetune", LIST, NULL, "no such runs", 0, 0, GROUPS,
+     "A run for each language and size, on that language alone, which begins with the last weights of a multilingual "
+     "run "
+     "of its size; optimizer and learning rate begin anew. It is evaluated on all languages, first before its first "
+     "step: the adaptation scores. The last checkpoint of that multilingual run is kept until all of them are done."},
+    {"runs.finetune[].from", GROUP(from), NULL, NULL, 0, 0, NULL, "The mixture of that multilingual run."},
+    {"runs.finetune[].languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},
+    {GROUP_SIZES("runs.finetune")},
+    {GROUP_TOKENS("runs.finetune")},
+    {GROUP_SEED("runs.finetune")},
+    {GROUP_NAME("runs.finetune")},
 
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
      "What is recorded while a run trains. Intervals are rounded to whole steps, at least one."},
     {"evaluation.every_tokens", STUDY(evaluation_every_tokens), NULL, "1/40 of `training.tokens`", 1, 1e13, "tokens",
      "Every so many tokens, and at the end, the model meets the test set of each of its languages, and their parallel "
      "set."},
+    {"evaluation.languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL,
+     "The languages that are tested at all: of every mixture at least one. Fewer save time where mixtures are large."},
     {"evaluation.tokens", STUDY(evaluation_tokens), "20e3", NULL, 1, 1e12, "tokens",
      "Tokens predicted on a test set, at most all of it."},
     {"evaluation.curve_every_tokens", STUDY(curve_tokens), NULL, "1/100 of `training.tokens`", 1, 1e13, "tokens",

@@ -125,6 +125,53 @@ static void resolve_groups(struct study_draft *draft) {
     }
 }
 
+static bool has_mixture(const struct study_group *group, const char *name) {
+    for (uint32_t m = 0; m < group->mixture_count; m++)
+        if (strcmp(group->mixtures[m].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether there are multilingual runs of a mixture and size. */
+static bool has_runs(const struct study *study, const char *mixture, uint32_t size) {
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; s < group->size_count; s++)
+            if (group->sizes[s] == size && strcmp(group->kind, "multilingual") == 0 && has_mixture(group, mixture))
+                return true;
+    }
+    return false;
+}
+
+/* What finetuned runs begin from is trained, at each of their sizes. */
+static void resolve_finetune(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; group->from[0] && s < group->size_count; s++)
+            if (!has_runs(study, group->from, group->sizes[s]))
+                mistakes_add(draft->mistakes, draft->group_places[g],
+                             "no run of a multilingual mixture '%s' at size '%s' to begin from; add it to "
+                             "runs.multilingual",
+                             group->from, study->sizes[group->sizes[s]].name);
+    }
+}
+
+static void check_evaluated(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; study->evaluated && g < study->group_count; g++)
+        for (uint32_t m = 0; m < study->groups[g].mixture_count; m++) {
+            const struct study_mixture *mixture = &study->groups[g].mixtures[m];
+            uint32_t i = 0;
+            while (i < mixture->language_count && !study->evaluated[mixture->languages[i]])
+                i++;
+            if (i == mixture->language_count && i > 0)
+                mistakes_add(draft->mistakes, draft_place(draft, "evaluation.languages"),
+                             "evaluation.languages: none of mixture '%s' of %s runs is here; add one", mixture->name,
+                             study->groups[g].kind);
+        }
+}
+
 /* The size of the shortest bilingual runs and *tokens of such a run, or NULL. */
 static const struct study_size *shortest_bilingual(const struct study *study, uint64_t *tokens) {
     const struct study_size *shortest = NULL;
@@ -193,6 +240,8 @@ void draft_resolve(struct study_draft *draft) {
     resolve_corpus(draft);
     resolve_sizes(draft);
     resolve_groups(draft);
+    resolve_finetune(draft);
+    check_evaluated(draft);
     resolve_evaluation(draft);
     resolve_transfer(draft);
 }

@@ -84,13 +84,14 @@ static void add_mixture(struct study_draft *draft, struct study_group *group, co
                  count > 1 ? "+" : "", count > 1 ? study->languages[mixture->languages[1]] : "");
 }
 
-static void read_monolingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+/* A run for each language: monolingual, or finetuned. */
+static void read_single_languages(struct study_draft *draft, struct study_group *group, const struct node *node) {
     const uint32_t room = draft->study.language_count;
     uint32_t *languages = draft_allocate(draft, room, sizeof *languages);
     group->mixtures = draft_allocate(draft, room, sizeof *group->mixtures);
     if (languages && group->mixtures) {
         const uint32_t count =
-            draft_read_languages(draft, "runs.monolingual[].languages", node_child(node, "languages"), languages);
+            draft_read_languages(draft, "languages of runs", node_child(node, "languages"), languages);
         for (uint32_t i = 0; i < count; i++)
             add_mixture(draft, group, NULL, by_weights, &languages[i], NULL, 1);
     }
@@ -289,9 +290,10 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
 static const struct {
     const char *kind, *keys;
     void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
-} kinds[] = {{"monolingual", "runs.monolingual[]", read_monolingual},
+} kinds[] = {{"monolingual", "runs.monolingual[]", read_single_languages},
              {"bilingual", "runs.bilingual[]", read_bilingual},
-             {"multilingual", "runs.multilingual[]", read_multilingual}};
+             {"multilingual", "runs.multilingual[]", read_multilingual},
+             {"finetune", "runs.finetune[]", read_single_languages}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* One group: a mapping, of which nothing may be given. place: where it stands. */
@@ -336,5 +338,5 @@ void draft_read_runs(struct study_draft *draft) {
                 read_groups(draft, k, node);
     if (study->group_count == 0 && !draft->mistakes->count)
         mistakes_add(draft->mistakes, draft_key_place(runs),
-                     "runs has none; give one or more of monolingual, bilingual, multilingual");
+                     "runs has none; give one or more of monolingual, bilingual, multilingual, finetune");
 }

@@ -94,6 +94,8 @@ static void print_groups(FILE *file, const struct study *study) {
         fputc('\n', file);
         if (group->tokens)
             fprintf(file, "%s.tokens: %" PRIu64 "\n", key, group->tokens);
+        if (group->from[0])
+            fprintf(file, "%s.from: %s\n", key, group->from);
         if (group->seed != study->seed)
             fprintf(file, "%s.seed: %" PRIu64 "\n", key, group->seed);
         for (uint32_t m = 0; m < group->mixture_count; m++) {

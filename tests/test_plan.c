@@ -335,6 +335,54 @@ static void ranks_of_a_size_change_memory_alone(void **state) {
     free(spec);
 }
 
+static const char finetune[] = "  finetune: {from: three, languages: [en], sizes: [large], tokens: 2e6}\n"
+                               "evaluation: {";
+
+static void finetuned_run_begins_with_the_last_weights_of_another(void **state) {
+    struct study study;
+    struct plan plan;
+    struct run_spec *base_spec = malloc(sizeof *base_spec), *spec = malloc(sizeof *spec);
+    assert_true(base_spec && spec);
+    plan_of(*state, "evaluation: {", finetune, &study, &plan);
+    assert_int_equal(plan.count, 7);
+    assert_int_equal(plan.runs[6].waits_for, 5);
+    assert_true(plan.runs[5].waited_for && !plan.runs[4].waited_for);
+    plan_spec(&study, &plan, 5, 1, base_spec);
+    plan_spec(&study, &plan, 6, 1, spec);
+    assert_int_equal(base_spec->keeps_last, 1);
+    assert_string_equal(base_spec->start, "");
+    assert_string_equal(spec->start, base_spec->checkpoint);
+    assert_string_equal(spec->start_identity, base_spec->identity);
+    assert_int_equal(spec->start_step, base_spec->steps);
+    assert_int_equal(spec->keeps_last, 0);
+    assert_int_equal(spec->steps, 1954);
+    assert_int_equal(spec->language_count, 1);
+    assert_int_equal(spec->test_count, 3); /* all languages, in the order of the study */
+    assert_string_equal(spec->tests[2], "ru");
+    /* matrices 1000 x 32 + 2 x (4 x 32 x 32 + 3 x 32 x 64); evaluations at 0, then every 98 steps and at the end: 21 */
+    const double token = 6.0 * 52480 + 2 * 6.0 * 32 * 128;
+    assert_true(fabs(plan.runs[6].flops / (token * (1954.0 * 1024 + 21 * 3 * 3000 / 3.0)) - 1) < 1e-12);
+    char identity[IDENTITY_SIZE];
+    memcpy(identity, plan.runs[6].identity, sizeof identity);
+    plan_free(&plan);
+    study_free(&study);
+
+    plan_of(*state, "three: {ru: 2, en: 1, es: 1}}, sizes: [large]}\nevaluation: {",
+            "three: {ru: 3, en: 1, es: 1}}, sizes: [large]}\n  finetune: {from: three, languages: [en], sizes: "
+            "[large], tokens: 2e6}\nevaluation: {languages: [en, es], ",
+            &study, &plan);
+    assert_string_not_equal(plan.runs[6].identity, identity); /* another base is another run */
+    plan_spec(&study, &plan, 6, 1, spec);
+    assert_int_equal(spec->test_count, 2);
+    plan_spec(&study, &plan, 5, 1, spec);
+    assert_int_equal(spec->language_count, 3);
+    assert_int_equal(spec->test_count, 2);
+    free(base_spec);
+    free(spec);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 /* What a command writes to standard output. The caller frees it. */
 static char *output_of(const char *folder, int (*run)(const struct command *, int, char **, struct error *), int count,
                        char **words) {
@@ -436,6 +484,7 @@ int main(void) {
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
+        IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),
         IN_FOLDER(table_fits_80_columns_and_tells_what_scores_lack),
