@@ -250,6 +250,8 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     spec->evaluation_steps = plan_interval_steps(study, size, study->evaluation_every_tokens);
     spec->evaluation_tokens = study->evaluation_tokens;
     memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
+    if (study_group_is_own(&study->groups[run->group])) /* its shards are there, so its path is not too long */
+        study_own_folder(study, mixture->languages[0], spec->tokens_folder, NULL);
     spec->language_count = mixture->language_count;
     spec->parallel = study->parallel_folder[0] != '\0';
     for (uint32_t i = 0; i < mixture->language_count; i++) {

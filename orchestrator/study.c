@@ -271,6 +271,12 @@ int study_read(const char *path, struct study *study, FILE *file, struct error *
                                                                  : -1;
 }
 
+int study_own_folder(const struct study *study, uint32_t language, char path[FILE_PATH_SIZE], struct error *error) {
+    char name[LANGUAGE_CODE_SIZE + 8];
+    snprintf(name, sizeof name, "own/%s", study->languages[language]);
+    return file_join(path, study->tokens_folder, name, error);
+}
+
 void study_free(struct study *study) {
     for (uint32_t g = 0; g < study->group_count; g++) {
         struct study_group *group = &study->groups[g];

@@ -156,6 +156,11 @@ const struct study_key study_keys[] = {
      "What is trained, in the order of the file: groups of runs, at least one, of any of these kinds."},
     {"runs.monolingual", LIST, NULL, "no such runs", 0, 0, GROUPS, "A run for each language and size."},
     {"runs.monolingual[].languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},
+    {"runs.monolingual[].vocabulary", STRUCTURED, NULL, "`shared`", 0, 0, "`shared` or `own`",
+     "`own`: each language has a vocabulary and shards of its own, made from its text alone with the same settings, in "
+     "the folder `own/<language>` of the tokens; the kind of these runs is `monolingual-own`. Their cross entropy is "
+     "in "
+     "other tokens: no transfer score and no law of the study uses it."},
     {GROUP_SIZES("runs.monolingual")},
     {GROUP_TOKENS("runs.monolingual")},
     {GROUP_SEED("runs.monolingual")},

@@ -98,6 +98,16 @@ static void read_single_languages(struct study_draft *draft, struct study_group 
     free(languages);
 }
 
+static void read_monolingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct node *vocabulary = node_child(node, "vocabulary");
+    read_single_languages(draft, group, node);
+    const bool scalar = vocabulary && vocabulary->kind == NODE_SCALAR;
+    if (scalar && strcmp(vocabulary->text, "own") == 0)
+        snprintf(group->kind, sizeof group->kind, STUDY_OWN_VOCABULARY);
+    else if (vocabulary && (!scalar || strcmp(vocabulary->text, "shared") != 0))
+        draft_cannot_be(draft, "vocabulary of runs", vocabulary, "shared or own");
+}
+
 static void read_all_pairs(struct study_draft *draft, struct study_group *group, const struct node *node) {
     const uint32_t count = draft->study.language_count;
     group->mixtures = draft_allocate(draft, (size_t)count * count / 2, sizeof *group->mixtures);
@@ -290,7 +300,7 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
 static const struct {
     const char *kind, *keys;
     void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
-} kinds[] = {{"monolingual", "runs.monolingual[]", read_single_languages},
+} kinds[] = {{"monolingual", "runs.monolingual[]", read_monolingual},
              {"bilingual", "runs.bilingual[]", read_bilingual},
              {"multilingual", "runs.multilingual[]", read_multilingual},
              {"finetune", "runs.finetune[]", read_single_languages}};
@@ -306,11 +316,11 @@ static void read_group(struct study_draft *draft, int kind, const struct node *n
         return;
     }
     draft_read_keys(draft, kinds[kind].keys, node->kind == NODE_MAPPING ? node : NULL, place, group);
+    kinds[kind].read(draft, group, node);
     if (!group->name[0])
         snprintf(group->name, sizeof group->name, "%s", group->kind);
     if (!group->seed)
         group->seed = draft->study.seed;
-    kinds[kind].read(draft, group, node);
     read_group_sizes(draft, group, node_child(node, "sizes"));
 }
 

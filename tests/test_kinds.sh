@@ -14,7 +14,9 @@ runs:
     - {from: all, sizes: [w8, w24]}
     - {from: all, name: again, languages: [xa], sizes: [w8], tokens: 25_600, seed: 7}
   multilingual: {mixtures: {all: {unimax: 4, shares: {xa: 0.5}}, far: [xa, xc]}, sizes: [w8, w24]}
-  monolingual: {sizes: [w8, w24]}
+  monolingual:
+    - {sizes: [w8, w24]}
+    - {name: alone, vocabulary: own, sizes: [w8]}
 END
 
 run() { # run RANKS ARCHIVE: 0 ranks: without mpirun
@@ -29,7 +31,7 @@ plans() {
     "$sweep" plan "$study" >"$folder/plan" && cat "$folder/plan" &&
         grep -q "^waits      again: each for the run of 'all' of its size" "$folder/plan" &&
         "$sweep" plan "$study" --json |
-        grep -o '"\(name\|runs\)": *[^,}]*' | tr -d '"' | paste -sd ' ' | grep -q 'runs: 17'
+        grep -o '"\(name\|runs\)": *[^,}]*' | tr -d '"' | paste -sd ' ' | grep -q 'runs: 20'
 }
 starts() { # each finetuned run, before its first step, is the multilingual run of its size at its end
     "$sweep" export "$folder/alone.h5" --table losses |
@@ -40,6 +42,14 @@ starts() { # each finetuned run, before its first step, is the multilingual run 
                   exit n != 21 }'
 }
 adapts() { "$sweep" export "$folder/alone.h5" --table runs | grep -c finetune | grep -qx 7 && h5dump -d /adaptation/fas "$folder/alone.h5"; }
+owns() { # a vocabulary for each language, with which shards that are gone are made again
+    own=$folder/data/tiny/tokens/own
+    "$sweep" export "$folder/alone.h5" --table runs | grep -c 'monolingual-own.*done' | grep -qx 3 &&
+        ! cmp -s "$own/xa/vocabulary.model" "$own/xb/vocabulary.model" &&
+        cp "$own/xb/xb.test.tokens" "$folder/kept" && rm "$own/xb/xb.test.tokens" && run 0 alone &&
+        cmp "$folder/kept" "$own/xb/xb.test.tokens" &&
+        h5dump -d /study/settings "$folder/alone.h5" | grep -q 'corpus.own.xb.vocabulary'
+}
 other_ranks() { run "$1" "ranks$1" && same "ranks$1" && swept "ranks$1"; }
 
 # A journal cut anywhere is the journal of a study that was killed there; the checkpoints are gone with it.
@@ -71,6 +81,7 @@ check "finetuned runs stand before those that they wait for, and run" run 0 alon
 check "nothing is kept behind the end" swept alone
 check "finetuned runs begin where the multilingual runs ended" starts
 check "and are adaptation scores" adapts
+check "languages have vocabularies of their own" owns
 check "2 ranks give the same archive" other_ranks 2
 check "4 ranks give the same archive" other_ranks 4
 for part in 45 70 95; do

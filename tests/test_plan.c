@@ -335,6 +335,30 @@ static void ranks_of_a_size_change_memory_alone(void **state) {
     free(spec);
 }
 
+static void run_with_its_own_vocabulary_is_another_run_on_other_shards(void **state) {
+    struct study study, shared_study;
+    struct plan plan, shared;
+    struct run_spec *spec = malloc(sizeof *spec);
+    struct run_record record;
+    struct language_tokens languages[1];
+    char folder[FILE_PATH_SIZE];
+    assert_non_null(spec);
+    plan_of(*state, "{languages: [en, es], sizes: all}", "{languages: [en, es], vocabulary: own}", &study, &plan);
+    plan_of(*state, "", "", &shared_study, &shared);
+    plan_spec(&study, &plan, 2, 1, spec);
+    snprintf(folder, sizeof folder, "%.900s/own/es", study.tokens_folder);
+    assert_string_equal(spec->tokens_folder, folder);
+    assert_string_not_equal(plan.runs[2].identity, shared.runs[2].identity);
+    assert_string_equal(plan.runs[4].identity, shared.runs[4].identity);
+    record_of_run(&study, &plan, 2, languages, &record);
+    assert_string_equal(record.kind, "monolingual-own");
+    free(spec);
+    plan_free(&plan);
+    plan_free(&shared);
+    study_free(&study);
+    study_free(&shared_study);
+}
+
 static const char finetune[] = "  finetune: {from: three, languages: [en], sizes: [large], tokens: 2e6}\n"
                                "evaluation: {";
 
@@ -484,6 +508,7 @@ int main(void) {
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
+        IN_FOLDER(run_with_its_own_vocabulary_is_another_run_on_other_shards),
         IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),

@@ -188,6 +188,7 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "13:44: evaluation.languages: none of mixture 'en' of monolingual runs is here; add one\n"
          "13:44: evaluation.languages: none of mixture 'es' of monolingual runs is here; add one\n"
          "13:44: evaluation.languages: none of mixture 'en+es' of bilingual runs is here; add one\n"},
+        {"languages: all,", "vocabulary: mine,", "10:29: vocabulary of runs cannot be 'mine'; it is shared or own\n"},
         {"[[en, es]]", "[[en, es], [es, en]]",
          "11:33: pair es, en stands here twice (pairs have no order); keep one\n"},
         {"[[en, es]]", "[[en, en]]", "11:23: a pair of 'en' with itself; take two languages\n"},
@@ -394,7 +395,7 @@ static void settings_do_not_depend_on_layout_names_or_places(void **state) {
         {"[[en, es]]", "\n      - - es\n        - en\n     "},
         {"three: [en, es, ru]", "three: {ru: 5, en: 5, es: 5}"},
         {"languages: all, sizes: all", ""},
-        {"{languages: all, sizes: all}", "[{name: everything, seed: 1}]"},
+        {"{languages: all, sizes: all}", "[{name: everything, seed: 1, vocabulary: shared}]"},
     };
     char *settings = settings_of(*state, base);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -431,6 +432,7 @@ static void settings_tell_changed_values_apart(void **state) {
         {"{languages: all, sizes: all}", "[{}, {}]"},
         {"sizes: all", "tokens: 2e6"},
         {"sizes: all", "seed: 2"},
+        {"sizes: all", "vocabulary: own"},
     };
     char *settings = settings_of(*state, base);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
