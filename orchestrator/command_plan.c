@@ -73,24 +73,28 @@ static void print_groups(const struct study *study, const struct plan *plan) {
             if (runs == 0)
                 continue;
             const struct planned_run *run = &plan->runs[costly];
-            printf("%-13.13s %-19.19s %6zu %10s %10s %8s %7sB\n", study->groups[g].kind, study->sizes[s].name, runs,
+            printf("%-13.13s %-19.19s %6zu %10s %10s %8s %7sB\n", study->groups[g].name, study->sizes[s].name, runs,
                    amount((double)model_parameters(&study->sizes[s].shape), parameters),
                    amount((double)run->tokens, tokens), amount(run->flops, flops),
                    amount((double)run->memory_bytes, memory));
         }
 }
 
-/* Marks the languages that are in runs of a kind and size. */
-static void mark_languages(const struct study *study, const struct plan *plan, const char *kind, uint32_t size,
-                           bool marked[LANGUAGES_MAX]) {
+/* Marks the languages that are in runs of a kind and size. Returns the most tokens of such a run. */
+static uint64_t mark_languages(const struct study *study, const struct plan *plan, const char *kind, uint32_t size,
+                               bool marked[LANGUAGES_MAX]) {
+    uint64_t most = 0;
     memset(marked, 0, LANGUAGES_MAX * sizeof *marked);
     for (size_t r = 0; r < plan->count; r++) {
         const struct study_group *group = &study->groups[plan->runs[r].group];
         const struct study_mixture *mixture = &group->mixtures[plan->runs[r].mixture];
-        for (uint32_t i = 0; plan->runs[r].size == size && i < mixture->language_count; i++)
-            if (strcmp(group->kind, kind) == 0)
-                marked[mixture->languages[i]] = true;
+        if (plan->runs[r].size != size || strcmp(group->kind, kind) != 0)
+            continue;
+        for (uint32_t i = 0; i < mixture->language_count; i++)
+            marked[mixture->languages[i]] = true;
+        most = plan->runs[r].tokens > most ? plan->runs[r].tokens : most;
     }
+    return most;
 }
 
 /* A score toward a language needs its monolingual run of the same size. */
@@ -100,7 +104,7 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
     for (uint32_t s = 0; s < study->size_count; s++) {
         uint32_t missing[LANGUAGES_MAX], missing_count = 0, count = 0;
         mark_languages(study, plan, "monolingual", s, alone);
-        mark_languages(study, plan, "bilingual", s, paired);
+        const uint64_t tokens = mark_languages(study, plan, "bilingual", s, paired);
         for (uint32_t l = 0; l < study->language_count; l++) {
             count += paired[l];
             if (paired[l] && !alone[l])
@@ -108,8 +112,7 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
         }
         if (count > missing_count)
             printf("transfer   size '%s': d = %s tokens, scores below %.3g are bounds\n", study->sizes[s].name,
-                   amount(study->reference_tokens, reference),
-                   2 - (double)study->sizes[s].tokens / study->reference_tokens);
+                   amount(study->reference_tokens, reference), 2 - (double)tokens / study->reference_tokens);
         if (missing_count > 0) {
             printf("note: size '%s': no transfer scores toward these, without monolingual run:\n     ",
                    study->sizes[s].name);
@@ -123,6 +126,13 @@ static void print_ranks(const struct study *study) {
         if (study->sizes[s].ranks > 1)
             printf("ranks      size '%s': %u train a run together, each with this memory\n", study->sizes[s].name,
                    study->sizes[s].ranks);
+}
+
+static void print_waits(const struct study *study) {
+    for (uint32_t g = 0; g < study->group_count; g++)
+        if (study->groups[g].from[0])
+            printf("waits      %s: each for the run of '%s' of its size, and begins with its weights\n",
+                   study->groups[g].name, study->groups[g].from);
 }
 
 static void print_unused_sizes(const struct study *study, const struct plan *plan) {
@@ -150,6 +160,7 @@ static void print_plan(const struct study *study, const struct plan *plan) {
            study->sizes[longest->size].name);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
     print_ranks(study);
+    print_waits(study);
     print_transfer_notes(study, plan);
     print_unused_sizes(study, plan);
 }
@@ -166,8 +177,9 @@ static int print_json(const struct study *study, const struct plan *plan, struct
                 tokens += plan->runs[r].tokens;
                 flops += plan->runs[r].flops;
             }
-        json_array_append_new(groups, json_pack("{s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "runs",
-                                                (json_int_t)runs, "tokens", (json_int_t)tokens, "flops", flops));
+        json_array_append_new(groups, json_pack("{s:s, s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "name",
+                                                study->groups[g].name, "runs", (json_int_t)runs, "tokens",
+                                                (json_int_t)tokens, "flops", flops));
     }
     json_t *object = json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "precision",
                                precision_names[study->precision], "runs", (json_int_t)plan->count, "groups", groups,

@@ -243,11 +243,19 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
     return 0;
 }
 
-/* Somebody trains; or runs wait while nobody is idle, and who is leaving may come back for them. */
+/* Ranks that will be idle in a moment. */
+static bool some_come_back(const struct work *work) {
+    for (int rank = 1; rank < work->ranks; rank++)
+        if (work->members[rank].state == LEAVING && !work->members[rank].silent)
+            return true;
+    return false;
+}
+
+/* Somebody trains; or runs wait and may be for a rank that is leaving, also a silent one where nobody else is idle. */
 static bool goes_on(const struct work *work) {
     const struct schedule *schedule = work->ledger->schedule;
-    return work->counts[BUSY] > 0 ||
-           (!work->crew->halted && schedule->counts[RUN_WAITING] > 0 && work->counts[IDLE] == 0);
+    return work->counts[BUSY] > 0 || (!work->crew->halted && schedule->counts[RUN_WAITING] > 0 &&
+                                      (work->counts[IDLE] == 0 || some_come_back(work)));
 }
 
 int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {

@@ -4,35 +4,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_cost(const void *left, const void *right, void *plan) {
+static int compare_cost(const void *left, const void *right, void *of_runs) {
     const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    const struct planned_run *runs = ((const struct plan *)plan)->runs;
-    if (runs[a].flops != runs[b].flops)
-        return runs[a].flops > runs[b].flops ? -1 : 1;
+    const double *costs = of_runs;
+    if (costs[a] != costs[b])
+        return costs[a] > costs[b] ? -1 : 1;
     return a < b ? -1 : 1;
+}
+
+static void find_costs(struct schedule *schedule) {
+    for (size_t i = 0; i < schedule->plan->count; i++) {
+        double cost = 0;
+        for (int64_t run = (int64_t)i; run != WAITS_FOR_NOTHING; run = schedule->plan->runs[run].waits_for) {
+            cost += schedule->plan->runs[run].flops;
+            if (schedule->costs[run] < cost)
+                schedule->costs[run] = cost;
+        }
+    }
 }
 
 int schedule_make(struct schedule *schedule, const struct plan *plan, struct error *error) {
     memset(schedule, 0, sizeof *schedule);
     schedule->plan = plan;
+    schedule->costs = calloc(plan->count, sizeof *schedule->costs);
     schedule->order = malloc(plan->count * sizeof *schedule->order);
     schedule->status = calloc(plan->count, sizeof *schedule->status);
     schedule->again = calloc(plan->count, sizeof *schedule->again);
     schedule->begun = calloc(plan->count, sizeof *schedule->begun);
     schedule->running = malloc(plan->count * sizeof *schedule->running);
-    if (!schedule->order || !schedule->status || !schedule->again || !schedule->begun || !schedule->running) {
+    if (!schedule->costs || !schedule->order || !schedule->status || !schedule->again || !schedule->begun ||
+        !schedule->running) {
         schedule_free(schedule);
         return error_set(error, ERROR_FAILED, "no memory for a schedule of %zu runs", plan->count);
     }
     for (size_t i = 0; i < plan->count; i++)
         schedule->order[i] = (uint32_t)i;
-    qsort_r(schedule->order, plan->count, sizeof *schedule->order, compare_cost, (void *)plan);
+    find_costs(schedule);
+    qsort_r(schedule->order, plan->count, sizeof *schedule->order, compare_cost, schedule->costs);
     schedule->counts[RUN_WAITING] = plan->count;
     schedule->ranks_most = 1;
     return 0;
 }
 
 void schedule_free(struct schedule *schedule) {
+    free(schedule->costs);
     free(schedule->order);
     free(schedule->status);
     free(schedule->again);

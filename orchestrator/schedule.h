@@ -1,5 +1,5 @@
-/* Which run comes next: the costliest of those that are ready. Longest first keeps the last workers from waiting for
- * one long run that was begun late.
+/* Which run comes next: the costliest of those that are ready, where the longest of the runs that wait for a run counts
+ * with it. Longest first keeps the last workers from waiting for one long run that was begun late.
  *
  * A run may need several ranks at once. When the costliest ready run needs more than are idle, those that are idle wait
  * for it; until it can begin, they only get runs that will have ended by then, going by the speed of those that have
@@ -15,6 +15,7 @@
 
 struct schedule {
     const struct plan *plan;
+    double *costs;           /* [plan->count] FLOPs of a run and of the costliest chain that waits for it */
     uint32_t *order;         /* [plan->count] run numbers, costliest first; equal costs in the order of the plan */
     enum run_status *status; /* [plan->count] by run number */
     bool *again;             /* [plan->count] has failed before */

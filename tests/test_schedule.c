@@ -39,6 +39,20 @@ static void costliest_ready_run_comes_first(void **state) {
     assert_int_equal(schedule.counts[RUN_WAITING], 0);
 }
 
+/* 2 and 3 wait for 0, and make it costlier than 1. */
+static void run_that_others_wait_for_counts_with_the_longest_of_them(void **state) {
+    (void)state;
+    begin(4, (double[]){4, 6, 3, 1}, 9);
+    schedule_free(&schedule);
+    runs[2].waits_for = runs[3].waits_for = 0;
+    assert_int_equal(schedule_make(&schedule, &plan, NULL), 0);
+    assert_int_equal(schedule_next(&schedule, 9, 0), 0);
+    assert_int_equal(schedule_next(&schedule, 9, 0), 1);
+    schedule_set(&schedule, 0, RUN_DONE, 4);
+    assert_int_equal(schedule_next(&schedule, 9, 4), 2);
+    assert_int_equal(schedule_next(&schedule, 9, 4), 3);
+}
+
 static void run_that_waits_for_a_failed_one_never_starts(void **state) {
     (void)state;
     begin(2, (double[]){1, 1}, 2);
@@ -108,6 +122,7 @@ static void large_run_takes_the_ranks_that_there_are(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(costliest_ready_run_comes_first, end),
+        cmocka_unit_test_teardown(run_that_others_wait_for_counts_with_the_longest_of_them, end),
         cmocka_unit_test_teardown(run_that_waits_for_a_failed_one_never_starts, end),
         cmocka_unit_test_teardown(done_runs_are_not_scheduled_again, end),
         cmocka_unit_test_teardown(run_that_failed_is_tried_behind_all_others, end),
