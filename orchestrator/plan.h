@@ -16,7 +16,7 @@ struct planned_run {
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */
-    int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
+    int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING; never in a circle */
     double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
     char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
