@@ -28,8 +28,7 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
     } else if (result == 0) {
         struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
         result = lead(command, count, words, &crew, error);
-        crew_dismiss(MPI_COMM_WORLD, crew.lost);
-        all_there = crew.lost == 0;
+        all_there = crew_dismiss(&crew) == 0;
     }
     heart_stop(heart);
     free(machines);
