@@ -16,10 +16,10 @@ struct planned_run {
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */
-    int64_t waits_for;             /* number of the run whose last weights it begins with, or WAITS_FOR_NOTHING */
-    bool waited_for;               /* there is a run that begins with its last weights */
-    double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
-    char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
+    int64_t waits_for; /* number of the run whose last weights it begins with, or WAITS_FOR_NOTHING; no circle */
+    bool waited_for;   /* there is a run that begins with its last weights */
+    double *weights;   /* [languages of the mixture], sum 1; NULL before plan_identify */
+    char identity[IDENTITY_SIZE]; /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
 
 struct plan {

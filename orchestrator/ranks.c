@@ -30,9 +30,8 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
         struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
         end_mark_begin();
         result = lead(command, count, words, &crew, error);
-        crew_dismiss(MPI_COMM_WORLD, crew.lost);
+        all_there = crew_dismiss(&crew) == 0;
         end_mark_write(result == 0 ? 0 : error->code == ERROR_INPUT ? ERROR_INPUT : ERROR_FAILED);
-        all_there = crew.lost == 0;
     }
     heart_stop(heart);
     free(machines);
