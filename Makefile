@@ -27,7 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-ranks bench-postfit bench-coordinator torture install \
+	bench-ranks bench-postfit bench-coordinator bench-study torture install \
 	dist deb clean
 all: $(PROGRAM)  ## build bin/sweep
 
@@ -113,6 +113,9 @@ bench-coordinator: $(PROGRAM)  ## time giving out runs and keeping points, over 
 	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 9 $(PROGRAM) bench coordinator
 	@OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 65 $(PROGRAM) bench coordinator
 
+bench-study: $(PROGRAM)  ## how busy workers are, and what a checkpoint costs
+	@tools/bench_study.sh
+
 torture: $(PROGRAM)  ## kill a study at least 200 times, in many ways, and hold its archive against an undisturbed one
 	@tests/torture.sh 200
 
@@ -123,7 +126,9 @@ install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 slurm/*.sbatch $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	tools/man.sh $(PROGRAM) >build/sweep.1
 	install -D -m 644 build/sweep.1 $(DESTDIR)$(PREFIX)/share/man/man1/sweep.1

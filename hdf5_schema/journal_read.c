@@ -258,8 +258,9 @@ static uint64_t seen_step(const void *row) {
     return UINT64_MAX;
 }
 
-/* Drops of rows, each beginning with the number of its run, those that a later begin of their run takes back; told:
- * where a begin counts such rows. Goes from the last to the first. Returns how many are left. */
+/* Drops of rows, each beginning with the number of its run, those that a later begin of their run takes back: all that
+ * are behind its step, and all if it is the first. told: where a begin counts such rows. Goes from the last to the
+ * first. Returns how many are left. */
 static size_t keep_rows(const struct reader *reader, void *rows, size_t count, size_t row_size, size_t told,
                         uint64_t (*step_of)(const void *row)) {
     uint8_t *bytes = rows, *first = bytes + count * row_size; /* of those kept, which gather at the end */
@@ -278,7 +279,8 @@ static size_t keep_rows(const struct reader *reader, void *rows, size_t count, s
         }
         uint32_t run;
         memcpy(&run, bytes + i * row_size, sizeof run);
-        if (step_of(bytes + i * row_size) <= reader->kept_steps[run]) {
+        const uint64_t kept_steps = reader->kept_steps[run];
+        if (kept_steps > 0 && step_of(bytes + i * row_size) <= kept_steps) {
             first -= row_size;
             memmove(first, bytes + i * row_size, row_size);
         }

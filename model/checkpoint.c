@@ -504,3 +504,19 @@ int model_load(struct model *model, const char *path, const char *identity, stru
     mapped_close(&mapped);
     return result;
 }
+
+int model_load_weights(struct model *model, const char *path, const char *identity, uint64_t step,
+                       struct error *error) {
+    struct checkpoint checkpoint;
+    struct mapped mapped;
+    if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
+        return -1;
+    int result = check_fits(model, path, identity, &checkpoint, error);
+    if (result == 0 && checkpoint.step != step)
+        result = error_set(error, ERROR_INPUT, "%s: a checkpoint of step %" PRIu64 ", not of %" PRIu64, path,
+                           checkpoint.step, step);
+    if (result == 0)
+        memcpy(model->weights, mapped.data, model->parameters * sizeof(float));
+    mapped_close(&mapped);
+    return result;
+}

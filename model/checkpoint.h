@@ -43,6 +43,10 @@ int model_save(struct model *model, const char *path, const struct checkpoint *c
 int model_load(struct model *model, const char *path, const char *identity, struct checkpoint *checkpoint,
                struct error *error);
 
+/* Reads the weights alone of a checkpoint of this identity and step into a model of its shape, whose optimizer begins
+ * anew. The model is as it was when this fails. */
+int model_load_weights(struct model *model, const char *path, const char *identity, uint64_t step, struct error *error);
+
 /* Checks a whole file and says what it holds. */
 int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error);
 

@@ -56,6 +56,7 @@ int command_print_json(json_t *object, struct error *error);
 
 /* The commands, see main.c. */
 int command_run(const struct command *command, int count, char **words, struct error *error);
+int command_launch(const struct command *command, int count, char **words, struct error *error);
 int command_plan(const struct command *command, int count, char **words, struct error *error);
 int command_check(const struct command *command, int count, char **words, struct error *error);
 int command_scales(const struct command *command, int count, char **words, struct error *error);

@@ -36,6 +36,7 @@ struct idle_study {
     struct study study;
     struct study_size size;
     struct study_group group;
+    bool evaluated;
     uint32_t zero;
     double one;
     uint64_t tokens;
@@ -47,6 +48,7 @@ static int idle_study_make(struct idle_study *idle, uint64_t runs, uint64_t poin
     *idle = (struct idle_study){
         .size = {.name = "none", .shape = {1, 1, 1, 2, 1, 2}, .tokens = points ? points : 1, .batch = 1},
         .group = {.kind = "monolingual", .size_count = 1},
+        .evaluated = true,
         .one = 1,
         .tokens = 1,
         .language = {"xx"}};
@@ -69,6 +71,7 @@ static int idle_study_make(struct idle_study *idle, uint64_t runs, uint64_t poin
                                  .curve_tokens = points ? 1 : 2,
                                  .evaluation_every_tokens = points + 2,
                                  .evaluation_tokens = 1,
+                                 .evaluated = &idle->evaluated,
                                  .group_count = 1,
                                  .groups = &idle->group};
     snprintf(idle->study.archive, sizeof idle->study.archive, "%s", archive);
@@ -119,6 +122,7 @@ static int time_study(struct bench *bench, uint64_t points, struct crew *crew, d
     if (result == 0) {
         result = time_ledger(&ledger, crew, seconds, error);
         unlink(journal);
+        unlink(archive); /* a study that takes minutes publishes one */
     }
     ledger_close(&ledger);
     progress_end(&progress);

@@ -1,10 +1,13 @@
-/* sweep plan: what would run and what it costs, as a table of 80 columns or as JSON. */
+/* sweep plan: what would run, what it costs and how long some number of workers would take, as a table of 80 columns or
+ * as JSON. */
 #include "orchestrator/amount.h"
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/precision.h"
+#include "orchestrator/simulate.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,24 +64,28 @@ static void print_groups(const struct study *study, const struct plan *plan) {
             if (runs == 0)
                 continue;
             const struct planned_run *run = &plan->runs[costly];
-            printf("%-13.13s %-19.19s %6zu %10s %10s %8s %7sB\n", study->groups[g].kind, study->sizes[s].name, runs,
+            printf("%-13.13s %-19.19s %6zu %10s %10s %8s %7sB\n", study->groups[g].name, study->sizes[s].name, runs,
                    amount((double)model_parameters(&study->sizes[s].shape), parameters),
                    amount((double)run->tokens, tokens), amount(run->flops, flops),
                    amount((double)run->memory_bytes, memory));
         }
 }
 
-/* Marks the languages that are in runs of a kind and size. */
-static void mark_languages(const struct study *study, const struct plan *plan, const char *kind, uint32_t size,
-                           bool marked[LANGUAGES_MAX]) {
+/* Marks the languages that are in runs of a kind and size. Returns the most tokens of such a run. */
+static uint64_t mark_languages(const struct study *study, const struct plan *plan, const char *kind, uint32_t size,
+                               bool marked[LANGUAGES_MAX]) {
+    uint64_t most = 0;
     memset(marked, 0, LANGUAGES_MAX * sizeof *marked);
     for (size_t r = 0; r < plan->count; r++) {
         const struct study_group *group = &study->groups[plan->runs[r].group];
         const struct study_mixture *mixture = &group->mixtures[plan->runs[r].mixture];
-        for (uint32_t i = 0; plan->runs[r].size == size && i < mixture->language_count; i++)
-            if (strcmp(group->kind, kind) == 0)
-                marked[mixture->languages[i]] = true;
+        if (plan->runs[r].size != size || strcmp(group->kind, kind) != 0)
+            continue;
+        for (uint32_t i = 0; i < mixture->language_count; i++)
+            marked[mixture->languages[i]] = true;
+        most = plan->runs[r].tokens > most ? plan->runs[r].tokens : most;
     }
+    return most;
 }
 
 /* A score toward a language needs its monolingual run of the same size. */
@@ -88,7 +95,7 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
     for (uint32_t s = 0; s < study->size_count; s++) {
         uint32_t missing[LANGUAGES_MAX], missing_count = 0, count = 0;
         mark_languages(study, plan, "monolingual", s, alone);
-        mark_languages(study, plan, "bilingual", s, paired);
+        const uint64_t tokens = mark_languages(study, plan, "bilingual", s, paired);
         for (uint32_t l = 0; l < study->language_count; l++) {
             count += paired[l];
             if (paired[l] && !alone[l])
@@ -96,8 +103,7 @@ static void print_transfer_notes(const struct study *study, const struct plan *p
         }
         if (count > missing_count)
             printf("transfer   size '%s': d = %s tokens, scores below %.3g are bounds\n", study->sizes[s].name,
-                   amount(study->reference_tokens, reference),
-                   2 - (double)study->sizes[s].tokens / study->reference_tokens);
+                   amount(study->reference_tokens, reference), 2 - (double)tokens / study->reference_tokens);
         if (missing_count > 0) {
             printf("note: size '%s': no transfer scores toward these, without monolingual run:\n     ",
                    study->sizes[s].name);
@@ -113,6 +119,13 @@ static void print_ranks(const struct study *study) {
                    study->sizes[s].ranks);
 }
 
+static void print_waits(const struct study *study) {
+    for (uint32_t g = 0; g < study->group_count; g++)
+        if (study->groups[g].from[0])
+            printf("waits      %s: each for the run of '%s' of its size, and begins with its weights\n",
+                   study->groups[g].name, study->groups[g].from);
+}
+
 static void print_unused_sizes(const struct study *study, const struct plan *plan) {
     for (uint32_t s = 0; s < study->size_count; s++) {
         size_t r = 0;
@@ -123,9 +136,15 @@ static void print_unused_sizes(const struct study *study, const struct plan *pla
     }
 }
 
+/* "run 7: monolingual en, size 'w24'" */
+static void print_run(const struct study *study, const struct plan *plan, size_t run) {
+    const struct planned_run *planned = &plan->runs[run];
+    printf("run %zu: %s %s, size '%s'\n", run, study->groups[planned->group].kind,
+           study->groups[planned->group].mixtures[planned->mixture].name, study->sizes[planned->size].name);
+}
+
 static void print_plan(const struct study *study, const struct plan *plan) {
     const struct totals totals = sum_runs(study, plan);
-    const struct planned_run *longest = &plan->runs[totals.longest];
     char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
     printf("study      %s\nfile       %s\narchive    %s\nlanguages ", study->name, study->path, study->archive);
     print_words(study, NULL, study->language_count, 10);
@@ -133,16 +152,16 @@ static void print_plan(const struct study *study, const struct plan *plan) {
     print_groups(study, plan);
     printf("\ntotal      %zu runs, %s tokens, %sFLOP\n", plan->count, amount((double)totals.tokens, tokens),
            amount(totals.flops, flops));
-    printf("longest    %sFLOP, run %zu: %s %s, size '%s'\n", amount(longest->flops, flops), totals.longest,
-           study->groups[longest->group].kind, study->groups[longest->group].mixtures[longest->mixture].name,
-           study->sizes[longest->size].name);
+    printf("longest    %sFLOP, ", amount(plan->runs[totals.longest].flops, flops));
+    print_run(study, plan, totals.longest);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
     print_ranks(study);
+    print_waits(study);
     print_transfer_notes(study, plan);
     print_unused_sizes(study, plan);
 }
 
-static int print_json(const struct study *study, const struct plan *plan, struct error *error) {
+static json_t *plan_json(const struct study *study, const struct plan *plan) {
     const struct totals totals = sum_runs(study, plan);
     json_t *groups = json_array();
     for (uint32_t g = 0; g < study->group_count; g++) {
@@ -154,22 +173,109 @@ static int print_json(const struct study *study, const struct plan *plan, struct
                 tokens += plan->runs[r].tokens;
                 flops += plan->runs[r].flops;
             }
-        json_array_append_new(groups, json_pack("{s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "runs",
-                                                (json_int_t)runs, "tokens", (json_int_t)tokens, "flops", flops));
+        json_array_append_new(groups, json_pack("{s:s, s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "name",
+                                                study->groups[g].name, "runs", (json_int_t)runs, "tokens",
+                                                (json_int_t)tokens, "flops", flops));
     }
-    json_t *object = json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "precision",
-                               precision_names[study->precision], "runs", (json_int_t)plan->count, "groups", groups,
-                               "tokens", (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max",
-                               (json_int_t)totals.parameters, "memory_bytes_max", (json_int_t)totals.memory_bytes);
-    return command_print_json(object, error);
+    return json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "precision",
+                     precision_names[study->precision], "runs", (json_int_t)plan->count, "groups", groups, "tokens",
+                     (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max", (json_int_t)totals.parameters,
+                     "memory_bytes_max", (json_int_t)totals.memory_bytes);
+}
+
+/* ---- on virtual time ---- */
+
+/* What a core with AVX-512 does in fp32, less what evaluation and small models take (docs/performance.md). */
+static const double CORE_GFLOPS = 100;
+
+/* Workers that are simulated. */
+struct imagined {
+    bool asked;
+    uint64_t workers, threads; /* threads: cores of each */
+    double gflops;             /* of each; NAN: not told */
+    bool guessed;              /* gflops are not told */
+};
+
+static int check_imagined(struct imagined *imagined, struct error *error) {
+    if (!imagined->asked && (imagined->workers > 0 || imagined->threads != 1 || !isnan(imagined->gflops)))
+        return error_set(error, ERROR_INPUT, "plan: --workers, --threads and --speed are for --simulate");
+    if (!imagined->asked)
+        return 0;
+    if (imagined->workers < 1 || imagined->workers > 1000000 || imagined->threads < 1 || imagined->threads > 10000)
+        return error_set(error, ERROR_INPUT,
+                         "plan: --simulate needs --workers from 1 to 1000000, and --threads from 1 to 10000");
+    if (imagined->gflops <= 0)
+        return error_set(error, ERROR_INPUT, "plan: --speed must be more than 0 GFLOP/s");
+    imagined->guessed = isnan(imagined->gflops);
+    if (imagined->guessed)
+        imagined->gflops = CORE_GFLOPS * (double)imagined->threads;
+    return 0;
+}
+
+static double core_hours(const struct imagined *imagined, const struct simulation *simulation) {
+    return (double)(imagined->workers * imagined->threads) * simulation->makespan / 3600;
+}
+
+static void print_simulation(const struct study *study, const struct plan *plan, const struct imagined *imagined,
+                             const struct simulation *simulation) {
+    char text[AMOUNT_SIZE], least[AMOUNT_SIZE];
+    printf("\nsimulated  %" PRIu64 " workers of %" PRIu64 " core%s, each %.4g GFLOP/s%s\n", imagined->workers,
+           imagined->threads, imagined->threads == 1 ? "" : "s", imagined->gflops,
+           imagined->guessed ? " (a guess; `sweep bench trainer` measures)" : "");
+    amount_seconds(simulation->makespan, text);
+    amount_seconds(simulation->lower_bound, least);
+    printf("makespan   %s, %.1f %% above the lower bound of %s\n", text,
+           100 * (simulation->makespan / simulation->lower_bound - 1), least);
+    amount_seconds(simulation->critical_path, text);
+    printf("critical   %s, from ", text);
+    print_run(study, plan, simulation->critical_run);
+    printf("used       %.1f %% of %.4g core-hours\n", 100 * simulation->utilisation, core_hours(imagined, simulation));
+}
+
+static void add_simulation(json_t *object, const struct imagined *imagined, const struct simulation *simulation) {
+    json_object_update_new(
+        object, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "workers", (json_int_t)imagined->workers, "gflops",
+                          imagined->gflops, "makespan_seconds", simulation->makespan, "lower_bound_seconds",
+                          simulation->lower_bound, "critical_path_seconds", simulation->critical_path, "utilisation",
+                          simulation->utilisation, "core_hours", core_hours(imagined, simulation)));
+}
+
+/* ---- the command ---- */
+
+static int show(const struct study *study, const struct plan *plan, const struct imagined *imagined, bool json,
+                struct error *error) {
+    struct simulation simulation;
+    if (imagined->asked && simulate(plan, (uint32_t)imagined->workers, 1e9 * imagined->gflops, &simulation, error) != 0)
+        return -1;
+    if (json) {
+        json_t *object = plan_json(study, plan);
+        if (imagined->asked)
+            add_simulation(object, imagined, &simulation);
+        return command_print_json(object, error);
+    }
+    print_plan(study, plan);
+    if (imagined->asked)
+        print_simulation(study, plan, imagined, &simulation);
+    return 0;
 }
 
 int command_plan(const struct command *command, int count, char **words, struct error *error) {
     bool json = false, keys = false;
+    struct imagined imagined = {.threads = 1, .gflops = NAN};
     const char *path;
     const struct option options[] = {
         {.name = "--json", .help = "one JSON object instead of the table", .flag = &json},
         {.name = "--keys", .help = "the reference of all keys of a study file, as Markdown", .flag = &keys},
+        {.name = "--simulate", .help = "how long the workers of --workers would take", .flag = &imagined.asked},
+        {.name = "--workers",
+         .value = "W",
+         .help = "that train; the coordinator is one more",
+         .count = &imagined.workers},
+        {.name = "--threads", .value = "T", .help = "cores of a worker (1)", .count = &imagined.threads},
+        {.name = "--speed",
+         .value = "GFLOPS",
+         .help = "of a worker, see `sweep bench trainer` (100 a core)",
+         .number = &imagined.gflops},
         {0},
     };
     const int parsed = command_parse(command, options, count, words, &path, 0, 1, error);
@@ -179,6 +285,8 @@ int command_plan(const struct command *command, int count, char **words, struct 
         return study_write_reference(stdout) == 0 ? 0 : error_set(error, ERROR_FAILED, "standard output: not writable");
     if (!path)
         return error_set(error, ERROR_INPUT, "plan: needs %s; see `sweep plan --help`", command->arguments);
+    if (check_imagined(&imagined, error) != 0)
+        return -1;
 
     struct study study;
     struct plan plan;
@@ -186,10 +294,7 @@ int command_plan(const struct command *command, int count, char **words, struct 
         return -1;
     int result = plan_make(&study, &plan, error);
     if (result == 0) {
-        if (json)
-            result = print_json(&study, &plan, error);
-        else
-            print_plan(&study, &plan);
+        result = show(&study, &plan, &imagined, json, error);
         plan_free(&plan);
     }
     study_free(&study);

@@ -167,6 +167,7 @@ static int say_results(const struct session *session, const struct study_data *d
     size_t failed = 0;
     for (size_t run = 0; run < data->run_count; run++)
         failed += data->outcomes[run].status == RUN_FAILED;
+    const size_t waiting = session->schedule.counts[RUN_WAITING]; /* for one of those */
     if (!session->quiet) {
         postfit_print(&session->study, data, stdout);
         if (notes[0])
@@ -181,6 +182,14 @@ static int say_results(const struct session *session, const struct study_data *d
             fprintf(stderr, "sweep: run %zu (%s, %s), attempt %u, behind step %llu: %s\n", run, data->runs[run].name,
                     data->runs[run].size, data->outcomes[run].attempt, (unsigned long long)data->outcomes[run].step,
                     data->outcomes[run].cause);
+    for (size_t run = 0; waiting > 0 && run < data->run_count; run++)
+        if (session->schedule.status[run] == RUN_WAITING)
+            fprintf(stderr, "sweep: run %zu (%s, %s) waits for run %lld\n", run, data->runs[run].name,
+                    data->runs[run].size, (long long)session->plan.runs[run].waits_for);
+    if (waiting > 0)
+        return error_set(error, ERROR_FAILED,
+                         "%zu of %zu runs failed, and %zu wait for them; the same command tries them again", failed,
+                         data->run_count, waiting);
     return error_set(error, ERROR_FAILED, "%zu of %zu runs failed; the same command tries them again", failed,
                      data->run_count);
 }

@@ -201,14 +201,24 @@ static int receive(struct work *work, MPI_Status *status, uint32_t *items, struc
     return 0;
 }
 
-/* The leader's word is the run's, and so is the failure of any member. */
+/* Has a rank left its run, by the message that was received? */
+static bool is_answer(const struct work *work, int tag) {
+    const struct run_result *result = work->buffer;
+    return tag == MESSAGE_ENDED && result->ending.end == RUN_ABANDONED;
+}
+
+/* The leader's word is the run's, and so is that of any member whose part failed, or that lost another member before
+ * this rank knew. */
 static int take_end(struct work *work, int rank, const struct run_result *result, struct error *error) {
     struct member *member = &work->members[rank];
-    const bool counts = still_runs(work, member->spec) && (result->failed || rank == member->spec->members[0]);
+    const bool lost = result->ending.end == RUN_ABANDONED, breaks = result->failed || lost;
+    const bool counts = still_runs(work, member->spec) && (breaks || rank == member->spec->members[0]);
     set_state(work, rank, IDLE);
-    if (counts && ledger_ended(work->ledger, result, &work->crew->machines[rank], error) != 0)
+    if (counts && lost)
+        ledger_lost(work->ledger, member->spec->run);
+    else if (counts && ledger_ended(work->ledger, result, &work->crew->machines[rank], error) != 0)
         return -1;
-    if (counts && result->failed)
+    if (counts && breaks)
         leave_run(work, member->spec);
     if (!result->failed && result->ending.end == RUN_STOPPED && !work->crew->halted)
         halt(work); /* the signal came to that rank alone */
@@ -222,8 +232,7 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
     uint32_t items = 0;
     if (receive(work, status, &items, error) != 0)
         return -1;
-    const struct run_result *result = work->buffer; /* if it is one */
-    if (member->state == LEAVING && tag == MESSAGE_ENDED && result->ending.end == RUN_ABANDONED) {
+    if (member->state == LEAVING && is_answer(work, tag)) {
         set_state(work, rank, IDLE);
         return give_runs(work, error);
     }
@@ -238,26 +247,57 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
     if (tag == MESSAGE_SEEN)
         return ledger_seen(ledger, work->buffer, items, error);
     if (tag == MESSAGE_ENDED)
-        return take_end(work, rank, result, error);
+        return take_end(work, rank, work->buffer, error);
     ledger_note(ledger, work->buffer);
     return 0;
 }
 
-/* Somebody trains; or runs wait while nobody is idle, and who is leaving may come back for them. */
+/* Who is leaving answers, or falls silent: what it gives back may be what a run waits for. */
+static bool any_answers(const struct work *work) {
+    for (int rank = 1; rank < work->ranks; rank++)
+        if (work->members[rank].state == LEAVING && !work->members[rank].silent)
+            return true;
+    return false;
+}
+
+/* Somebody trains or is about to be free; or runs wait while nobody is idle, and who is silent may come back for them.
+ */
 static bool goes_on(const struct work *work) {
     const struct schedule *schedule = work->ledger->schedule;
-    return work->counts[BUSY] > 0 ||
+    return work->counts[BUSY] > 0 || any_answers(work) ||
            (!work->crew->halted && schedule->counts[RUN_WAITING] > 0 && work->counts[IDLE] == 0);
 }
 
+static int begin(struct work *work, struct crew *crew, struct error *error) {
+    *work = (struct work){.crew = crew, .ranks = crew->machines[0].ranks};
+    work->members = calloc((size_t)work->ranks, sizeof *work->members);
+    if (!work->members)
+        return error_set(error, ERROR_FAILED, "no memory for %d workers", work->ranks);
+    for (int rank = 0; rank < work->ranks; rank++)
+        work->members[rank].sending = work->members[rank].word = MPI_REQUEST_NULL;
+    work->counts[IDLE] = work->ranks - 1;
+    return 0;
+}
+
+/* Workers are in the middle of something: nothing gentler ends them. */
+static void end_all(const struct crew *crew, const struct error *error) {
+    fprintf(stderr, "sweep: %s\n", error->message);
+    MPI_Abort(crew->comm, ERROR_FAILED);
+}
+
+static void end(struct work *work) {
+    for (int rank = 0; rank < work->ranks; rank++)
+        if (!work->members[rank].silent) /* else it may still be on its way */
+            free(work->members[rank].spec);
+    free(work->members);
+    free(work->buffer);
+}
+
 int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
-    struct work work = {.crew = crew, .ledger = ledger, .ranks = crew->machines[0].ranks};
-    work.members = calloc((size_t)work.ranks, sizeof *work.members);
-    if (!work.members)
-        return error_set(error, ERROR_FAILED, "no memory for %d workers", work.ranks);
-    for (int rank = 0; rank < work.ranks; rank++)
-        work.members[rank].sending = work.members[rank].word = MPI_REQUEST_NULL;
-    work.counts[IDLE] = work.ranks - 1;
+    struct work work;
+    if (begin(&work, crew, error) != 0)
+        return -1;
+    work.ledger = ledger;
     int result = give_runs(&work, error);
     while (result == 0 && goes_on(&work)) {
         MPI_Status status;
@@ -270,22 +310,45 @@ int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
         if (stop_asked() && !crew->halted)
             halt(&work);
     }
-    if (result != 0) { /* workers are in the middle of runs: nothing gentler ends them */
-        fprintf(stderr, "sweep: %s\n", error->message);
-        MPI_Abort(crew->comm, ERROR_FAILED);
-    }
-    crew->lost = work.silent;
-    for (int rank = 0; rank < work.ranks; rank++)
-        if (!work.members[rank].silent)
-            free(work.members[rank].spec);
-    free(work.members);
-    free(work.buffer);
+    if (result != 0)
+        end_all(crew, error);
+    end(&work);
     return result;
 }
 
-void crew_dismiss(MPI_Comm comm, int lost) {
-    int ranks;
-    MPI_Comm_size(comm, &ranks);
-    for (int rank = 1; rank < ranks; rank++)
-        MPI_Send(&lost, 1, MPI_INT, rank, MESSAGE_STOP, comm); /* so short that it waits for nobody */
+/* Learns who is there: who is not would be waited for in MPI_Finalize for ever. */
+static int call_roll(struct work *work, struct error *error) {
+    for (int rank = 1; rank < work->ranks; rank++)
+        leave(work, rank);
+    while (any_answers(work)) {
+        MPI_Status status;
+        uint32_t items;
+        for (int rank = 1; rank < work->ranks; rank++)
+            set_silent(work, rank, heart_silence(work->crew->heart, rank) > SILENT_SECONDS);
+        if (!protocol_wait(work->crew->comm, &status))
+            continue;
+        if (receive(work, &status, &items, error) != 0)
+            return -1;
+        if (is_answer(work, status.MPI_TAG))
+            set_state(work, status.MPI_SOURCE, IDLE);
+    }
+    return 0;
+}
+
+int crew_dismiss(struct crew *crew) {
+    struct work work;
+    struct error error;
+    if (begin(&work, crew, &error) != 0 || call_roll(&work, &error) != 0) {
+        end_all(crew, &error);
+        return crew->lost;
+    }
+    crew->lost = work.counts[LEAVING];
+    for (int rank = 1; rank < work.ranks; rank++) {
+        MPI_Request request; /* not waited for: the rank may be dead */
+        MPI_Isend(&crew->lost, 1, MPI_INT, rank, MESSAGE_STOP, crew->comm, &request);
+        if (work.members[rank].state == IDLE)
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+    }
+    end(&work);
+    return crew->lost;
 }

@@ -5,7 +5,8 @@
  *   busy or idle -> silent for 8 seconds, or a member of its run was lost -> leaving -> left its run -> idle
  *
  * A rank that is leaving was told to abandon its run; what it still tells is dropped until it says that it has. A dead
- * one never does. A frozen one does when it goes on, and is welcome. */
+ * one never does. A frozen one does when it goes on, and is welcome. At the end all are asked in this way: each rank
+ * must know whether one is missing, before it waits for all in MPI_Finalize. */
 #ifndef SWEEP_ORCHESTRATOR_CREW_H
 #define SWEEP_ORCHESTRATOR_CREW_H
 
@@ -16,14 +17,14 @@ struct crew {
     MPI_Comm comm;
     const struct heart *heart;
     const struct machine *machines; /* [ranks]; the first is the coordinator */
-    int lost;                       /* ranks of which nothing is heard, at the end */
+    int lost;                       /* ranks of which nothing was heard when they were dismissed */
     bool halted;                    /* a signal came to a rank: what runs was stopped behind checkpoints */
 };
 
 /* Does every run of the ledger's schedule that can be done. Fails when the journal does, or all workers are lost. */
 int crew_run(struct crew *crew, struct ledger *ledger, struct error *error);
 
-/* Tells the workers to end; lost: ranks of which nothing is heard. */
-void crew_dismiss(MPI_Comm comm, int lost);
+/* Tells the workers to end, once each has answered or is silent; returns how many are. */
+int crew_dismiss(struct crew *crew);
 
 #endif

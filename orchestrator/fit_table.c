@@ -151,9 +151,14 @@ static bool same(const char *wanted, const char *text, size_t size) {
     return !wanted || strncmp(wanted, text, size) == 0;
 }
 
+bool fit_run_is_plain(const struct run_record *run) {
+    return strcmp(run->kind, "finetune") != 0 && strcmp(run->kind, "monolingual-own") != 0;
+}
+
 bool fit_row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter) {
     const struct run_record *run = &data->runs[point->run];
-    return data->outcomes[point->run].status == RUN_DONE && same(filter->kind, run->kind, sizeof run->kind) &&
+    return data->outcomes[point->run].status == RUN_DONE &&
+           (filter->kind ? same(filter->kind, run->kind, sizeof run->kind) : fit_run_is_plain(run)) &&
            same(filter->size, run->size, sizeof run->size) &&
            same(filter->language, point->language, LANGUAGE_CODE_SIZE) &&
            same(filter->set, point->set, LANGUAGE_CODE_SIZE) && point->step > filter->warmup_steps &&

@@ -27,9 +27,13 @@ size_t fit_table_duplicates(const struct fit_table *table);
 int fit_table_read(const char *path, const char *const *names, int name_count, const char *const *conditions,
                    int condition_count, struct fit_table *table, struct error *error);
 
-/* Which evaluations of a study become rows. NULL: any. Only finished runs count, and of those only the constant part of
- * the learning rate: before the warm-up ended the loss follows the optimizer, in the decay it falls for another reason
- * than data. */
+/* Whether a run began with random weights and shares the vocabulary of all languages: others are fitted only where
+ * their kind is asked for. */
+bool fit_run_is_plain(const struct run_record *run);
+
+/* Which evaluations of a study become rows. NULL: any, of kinds the plain ones. Only finished runs count, and of those
+ * only the constant part of the learning rate: before the warm-up ended the loss follows the optimizer, in the decay it
+ * falls for another reason than data. */
 struct fit_filter {
     const char *language, *kind, *size, *set;
     uint64_t warmup_steps;

@@ -40,6 +40,28 @@ void ledger_close(struct ledger *ledger) {
     free(ledger->runs);
 }
 
+/* Whether a run that is not done begins with the last weights of this one. */
+static bool is_needed(const struct ledger *ledger, size_t run) {
+    for (size_t other = 0; ledger->plan->runs[run].waited_for && other < ledger->plan->count; other++)
+        if (ledger->plan->runs[other].waits_for == (int64_t)run && ledger->schedule->status[other] != RUN_DONE)
+            return true;
+    return false;
+}
+
+/* The last checkpoints that others begin from: a run whose own is gone gives the same again. */
+static void recall_kept(struct ledger *ledger) {
+    char path[FILE_PATH_SIZE];
+    for (uint32_t run = 0; run < ledger->plan->count; run++) {
+        if (!ledger->plan->runs[run].waited_for || ledger->schedule->status[run] != RUN_DONE)
+            continue;
+        checkpoint_path(ledger->study, run, path);
+        if (is_needed(ledger, run) && !file_exists(path))
+            schedule_set(ledger->schedule, run, RUN_WAITING, 0);
+        else
+            ledger->runs[run].forgettable = ledger->any_forgettable = true;
+    }
+}
+
 void ledger_recall(struct ledger *ledger, const struct study_data *data) {
     for (uint32_t run = 0; run < data->run_count; run++) {
         const struct run_outcome *outcome = &data->outcomes[run];
@@ -51,20 +73,22 @@ void ledger_recall(struct ledger *ledger, const struct study_data *data) {
         if (outcome->status == RUN_DONE)
             schedule_set(ledger->schedule, run, RUN_DONE, 0);
     }
+    recall_kept(ledger);
     for (size_t i = 0; i < data->curve_count; i++)
         ledger->runs[data->curves[i].run].curve = data->curves[i].step;
-    for (size_t i = 0; i < data->loss_count; i++)
+    for (size_t i = 0; i < data->loss_count; i++) {
         ledger->runs[data->losses[i].run].losses = data->losses[i].step;
+        ledger->runs[data->losses[i].run].evaluated = true;
+    }
 }
 
 /* A smaller learning rate makes another run: it has checkpoints of its own. */
-static void use_learning_rate(struct run_spec *spec, float learning_rate) {
+static void use_learning_rate(const struct ledger *ledger, float learning_rate, char identity[IDENTITY_SIZE]) {
     char text[IDENTITY_SIZE + 64];
-    if (learning_rate == spec->optimizer.learning_rate)
+    if (learning_rate == ledger->study->optimizer.learning_rate)
         return;
-    spec->optimizer.learning_rate = learning_rate;
-    const int length = snprintf(text, sizeof text, "%s learning_rate: %.9g", spec->identity, (double)learning_rate);
-    checksum_identity(text, (size_t)length, spec->identity);
+    const int length = snprintf(text, sizeof text, "%s learning_rate: %.9g", identity, (double)learning_rate);
+    checksum_identity(text, (size_t)length, identity);
 }
 
 void ledger_spec(struct ledger *ledger, uint32_t run, uint32_t ranks, struct run_spec *spec) {
@@ -73,11 +97,15 @@ void ledger_spec(struct ledger *ledger, uint32_t run, uint32_t ranks, struct run
     known->interrupted = false;
     known->ranks = ranks;
     plan_spec(ledger->study, ledger->plan, run, known->attempts, spec);
-    use_learning_rate(spec, known->learning_rate);
+    spec->optimizer.learning_rate = known->learning_rate;
+    use_learning_rate(ledger, known->learning_rate, spec->identity);
+    if (spec->start[0])
+        use_learning_rate(ledger, ledger->runs[ledger->plan->runs[run].waits_for].learning_rate, spec->start_identity);
     spec->ranks = ranks;
     /* to the step before the first point that the journal lacks */
     const uint64_t curve = known->curve + spec->curve_steps, losses = known->losses + spec->evaluation_steps;
-    spec->resume_most = (curve < losses ? curve : losses) - 1;
+    if (!spec->start[0] || known->evaluated) /* else it lacks the evaluation before the first step */
+        spec->resume_most = (curve < losses ? curve : losses) - 1;
 }
 
 static struct run_outcome outcome_of(const struct ledger *ledger, uint32_t run, enum run_status status, uint64_t step,
@@ -105,6 +133,7 @@ int ledger_begun(struct ledger *ledger, const struct run_begun *begun, const str
         known->curve = begun->step;
     if (known->losses > begun->step)
         known->losses = begun->step;
+    known->evaluated = known->evaluated && begun->step > 0;
     progress_resume(ledger->progress, begun->run, begun->step * (planned->tokens / planned->steps));
     const struct run_outcome outcome = outcome_of(ledger, begun->run, RUN_RUNNING, begun->step, worker);
     return journal_add_outcome(ledger->journal, &outcome, error);
@@ -121,8 +150,10 @@ int ledger_curve(struct ledger *ledger, const struct curve_point *points, uint32
 
 int ledger_losses(struct ledger *ledger, const struct loss_point *points, uint32_t count, struct error *error) {
     ledger->unsynced = ledger->unpublished = true;
-    if (count > 0)
+    if (count > 0) {
         ledger->runs[points[0].run].losses = points[0].step;
+        ledger->runs[points[0].run].evaluated = true;
+    }
     return journal_add_losses(ledger->journal, points, count, error);
 }
 
@@ -183,14 +214,18 @@ void ledger_lost(struct ledger *ledger, uint32_t run) {
     schedule_set(ledger->schedule, run, RUN_WAITING, omp_get_wtime());
 }
 
-/* A run that is known on disk to be done needs no checkpoints. */
+/* A run that is known on disk to be done needs no checkpoints, once no other does: that is looked at whenever a run is
+ * done. */
 static void forget_checkpoints(struct ledger *ledger) {
     char path[FILE_PATH_SIZE];
     for (size_t run = 0; ledger->any_forgettable && run < ledger->plan->count; run++)
         if (ledger->runs[run].forgettable) {
-            ledger->runs[run].forgettable = false;
+            ledger->runs[run].forgettable = is_needed(ledger, run);
             checkpoint_path(ledger->study, run, path);
-            run_forget(path);
+            if (ledger->runs[run].forgettable)
+                run_forget_before(path);
+            else
+                run_forget(path);
         }
     ledger->any_forgettable = false;
 }

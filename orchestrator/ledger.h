@@ -18,6 +18,7 @@ struct ledger_run {
     float learning_rate;    /* of the next attempt */
     bool interrupted;       /* the last attempt has not ended: it goes on */
     bool forgettable;       /* it is done; its checkpoints go once the journal has been synced */
+    bool evaluated;         /* there is an evaluation of it */
     uint64_t resumed;       /* steps that the last attempt went on from */
     uint64_t curve, losses; /* steps of its last curve point and its last evaluation */
     uint32_t ranks;         /* that train it */

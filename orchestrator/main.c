@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
 
 static const struct command commands[] = {
     {"init", "", "write a study file for languages and a budget", command_init},
+    {"launch", "STUDY.yaml", "run or resume a study on all cores: mpirun with recovery and the right binding",
+     command_launch},
     {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
@@ -92,7 +95,18 @@ static int run_words(int count, char **words, struct error *error) {
     return unknown_command(count, words, error);
 }
 
+/* Threads of libgomp that wait for each other spin for milliseconds. On a core that somebody else uses, too, that holds
+ * up the very thread that is waited for: such a step took several times as long. The library reads how long to spin
+ * before main begins, so the program begins once more. */
+static void spin_briefly(char **words) {
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    setenv("GOMP_SPINCOUNT", "10000", 1);
+    execv("/proc/self/exe", words); /* where that fails, threads spin */
+}
+
 int main(int count, char **words) {
+    spin_briefly(words);
     if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 || strcmp(words[1], "help") == 0) {
         print_usage(count < 2 ? stderr : stdout);
         return count < 2 ? ERROR_INPUT : EXIT_SUCCESS;

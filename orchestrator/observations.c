@@ -257,7 +257,8 @@ double observations_unique_tokens(const struct study_data *data, const char *lan
     double unique = INFINITY;
     for (size_t i = 0; i < data->seen_count; i++) {
         const struct language_tokens *seen = &data->seen[i];
-        if (seen->epochs > 0 && strncmp(seen->language, language, LANGUAGE_CODE_SIZE) == 0)
+        if (seen->epochs > 0 && fit_run_is_plain(&data->runs[seen->run]) &&
+            strncmp(seen->language, language, LANGUAGE_CODE_SIZE) == 0)
             unique = (double)seen->tokens / seen->epochs;
     }
     return unique;

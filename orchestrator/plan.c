@@ -42,19 +42,42 @@ static struct model_setup setup_of(const struct study *study, const struct study
         .sharing = {.batch = size->batch, .shards = shard_count(size), .rank = ranks - 1, .ranks = ranks}};
 }
 
-/* Training, and a third of its FLOPs (forward only) for each token predicted in an evaluation. */
+static const struct study_mixture *mixture_of(const struct study *study, const struct planned_run *run) {
+    return &study->groups[run->group].mixtures[run->mixture];
+}
+
+static bool is_finetuned(const struct study *study, const struct planned_run *run) {
+    return study->groups[run->group].from[0] != '\0';
+}
+
+uint32_t plan_tests(const struct study *study, const struct planned_run *run, uint32_t *languages) {
+    const struct study_mixture *mixture = mixture_of(study, run);
+    const bool all = is_finetuned(study, run);
+    const uint32_t most = all ? study->language_count : mixture->language_count;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < most; i++) {
+        const uint32_t language = all ? i : mixture->languages[i];
+        if (study->evaluated[language])
+            languages[count++] = language;
+    }
+    return count;
+}
+
+/* Training, and a third of its FLOPs (forward only) for each token predicted in an evaluation. A finetuned run has one
+ * evaluation more, before its first step. */
 static double run_flops(const struct study *study, const struct planned_run *run) {
     const struct study_size *size = &study->sizes[run->size];
-    const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
     const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
-    const double predictions = (double)ceil_divide(run->steps, every) * mixture->language_count *
-                               (study->parallel_folder[0] ? 2 : 1) * (double)study->evaluation_tokens;
+    uint32_t tests[LANGUAGES_MAX];
+    const double predictions = (double)(ceil_divide(run->steps, every) + is_finetuned(study, run)) *
+                               plan_tests(study, run, tests) * (study->parallel_folder[0] ? 2 : 1) *
+                               (double)study->evaluation_tokens;
     return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
 }
 
 /* The identity of a run: all that its training depends on, and nothing of other runs. How a batch is cut into micro
  * batches and how often it is evaluated do not make it another run. */
-static int run_identity(const struct study *study, struct planned_run *run) {
+static int run_identity(const struct study *study, const struct plan *plan, struct planned_run *run) {
     const struct study_group *group = &study->groups[run->group];
     const struct study_mixture *mixture = &group->mixtures[run->mixture];
     const struct model_shape *shape = &study->sizes[run->size].shape;
@@ -67,6 +90,8 @@ static int run_identity(const struct study *study, struct planned_run *run) {
     fprintf(file, "kind: %s\nmixture:", group->kind);
     for (uint32_t i = 0; i < mixture->language_count; i++)
         fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], run->weights[i]);
+    if (run->waits_for != WAITS_FOR_NOTHING)
+        fprintf(file, "\nfrom: %s", plan->runs[run->waits_for].identity);
     fprintf(file, "\nlayers: %u\nwidth: %u\nheads: %u\nhead_size: %u\nfeed_forward: %u\nvocabulary: %u\n",
             shape->layers, shape->width, shape->heads, shape->head_size, shape->feed_forward, shape->vocabulary);
     fprintf(file, "steps: %" PRIu64 "\nbatch: %u\nsequence: %u\n", run->steps, study->sizes[run->size].batch,
@@ -79,7 +104,7 @@ static int run_identity(const struct study *study, struct planned_run *run) {
             (double)optimizer->learning_rate, study->warmup_steps, study->decay_fraction, study->dropout);
     fprintf(file, "weight_decay: %.9g\nbeta1: %.9g\nbeta2: %.9g\nepsilon: %.9g\nclip: %.9g\nseed: %" PRIu64 "\n",
             (double)optimizer->weight_decay, (double)optimizer->beta1, (double)optimizer->beta2,
-            (double)optimizer->epsilon, (double)optimizer->clip, study->seed);
+            (double)optimizer->epsilon, (double)optimizer->clip, group->seed);
     const bool failed = ferror(file) != 0;
     if (fclose(file) != 0 || failed) {
         free(text);
@@ -96,10 +121,31 @@ static void plan_run(const struct study *study, uint32_t group, uint32_t mixture
     *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
     run->ranks = size->ranks ? size->ranks : 1;
     const struct model_setup setup = setup_of(study, size, run->ranks);
-    run->steps = ceil_divide(size->tokens, step_tokens);
+    run->steps = ceil_divide(study_run_tokens(&study->groups[group], size), step_tokens);
     run->tokens = run->steps * step_tokens;
     run->flops = run_flops(study, run);
     run->memory_bytes = run_memory_bytes(&setup);
+}
+
+/* The run of a multilingual mixture at a size: the first in the order of the plan. */
+static int64_t find_base(const struct study *study, const struct plan *plan, const char *mixture, uint32_t size) {
+    for (size_t r = 0; r < plan->count; r++) {
+        const struct planned_run *run = &plan->runs[r];
+        if (run->size == size && strcmp(study->groups[run->group].kind, "multilingual") == 0 &&
+            strcmp(mixture_of(study, run)->name, mixture) == 0)
+            return (int64_t)r;
+    }
+    return WAITS_FOR_NOTHING;
+}
+
+static void find_waits(const struct study *study, struct plan *plan) {
+    for (size_t r = 0; r < plan->count; r++) {
+        struct planned_run *run = &plan->runs[r];
+        if (!is_finetuned(study, run))
+            continue;
+        run->waits_for = find_base(study, plan, study->groups[run->group].from, run->size);
+        plan->runs[run->waits_for].waited_for = true;
+    }
 }
 
 static void plan_runs(const struct study *study, struct plan *plan) {
@@ -122,6 +168,7 @@ int plan_make(const struct study *study, struct plan *plan, struct error *error)
     if (!plan->runs)
         return error_set(error, ERROR_FAILED, "%s: no memory for a plan of %zu runs", study->path, count);
     plan_runs(study, plan);
+    find_waits(study, plan);
     return 0;
 }
 
@@ -142,12 +189,14 @@ static int weigh(const struct study *study, struct planned_run *run, struct erro
 }
 
 int plan_identify(const struct study *study, struct plan *plan, struct error *error) {
-    for (size_t run = 0; run < plan->count; run++) {
+    for (size_t run = 0; run < plan->count; run++)
         if (weigh(study, &plan->runs[run], error) != 0)
             return -1;
-        if (run_identity(study, &plan->runs[run]) != 0)
-            return error_set(error, ERROR_FAILED, "%s: no memory for the identity of a run", study->path);
-    }
+    for (int waits = 0; waits < 2; waits++) /* the identity of a run holds that of the one that it waits for */
+        for (size_t run = 0; run < plan->count; run++)
+            if ((plan->runs[run].waits_for != WAITS_FOR_NOTHING) == waits &&
+                run_identity(study, plan, &plan->runs[run]) != 0)
+                return error_set(error, ERROR_FAILED, "%s: no memory for the identity of a run", study->path);
     return 0;
 }
 
@@ -159,17 +208,17 @@ void plan_free(struct plan *plan) {
 }
 
 /* The key of all randomness of a run; the identity holds the seed, too. */
-static uint64_t run_key(const struct study *study, const char *identity) {
+static uint64_t run_key(uint64_t seed, const char *identity) {
     char half[17] = {0};
     memcpy(half, identity, 16);
-    return random_u64(study->seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
+    return random_u64(seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
 }
 
 void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
                struct run_spec *spec) {
     const struct planned_run *run = &plan->runs[number];
     const struct study_size *size = &study->sizes[run->size];
-    const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
+    const struct study_mixture *mixture = mixture_of(study, run);
     const uint64_t curve_steps = plan_interval_steps(study, size, study->curve_tokens);
     memset(spec, 0, sizeof *spec); /* it is sent as bytes */
     spec->run = (uint32_t)number;
@@ -178,7 +227,14 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     checkpoint_path(study, number, spec->checkpoint);
     spec->checkpoint_seconds = 60 * study->checkpoint_minutes;
     spec->checkpoint_steps = study->checkpoint_steps;
-    spec->key = run_key(study, run->identity);
+    spec->keeps_last = run->waited_for;
+    if (run->waits_for != WAITS_FOR_NOTHING) {
+        const struct planned_run *base = &plan->runs[run->waits_for];
+        checkpoint_path(study, (size_t)run->waits_for, spec->start);
+        memcpy(spec->start_identity, base->identity, sizeof spec->start_identity);
+        spec->start_step = base->steps;
+    }
+    spec->key = run_key(study->groups[run->group].seed, run->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;
     spec->micro_batch = micro_batch(study, size);
@@ -194,12 +250,16 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     spec->evaluation_steps = plan_interval_steps(study, size, study->evaluation_every_tokens);
     spec->evaluation_tokens = study->evaluation_tokens;
     memcpy(spec->tokens_folder, study->tokens_folder, sizeof spec->tokens_folder);
+    if (study_group_is_own(&study->groups[run->group])) /* its shards are there, so its path is not too long */
+        study_own_folder(study, mixture->languages[0], spec->tokens_folder, NULL);
     spec->language_count = mixture->language_count;
-    spec->test_count = mixture->language_count;
     spec->parallel = study->parallel_folder[0] != '\0';
     for (uint32_t i = 0; i < mixture->language_count; i++) {
         spec->weights[i] = run->weights[i];
         memcpy(spec->languages[i], study->languages[mixture->languages[i]], LANGUAGE_CODE_SIZE);
-        memcpy(spec->tests[i], spec->languages[i], LANGUAGE_CODE_SIZE);
     }
+    uint32_t tests[LANGUAGES_MAX];
+    spec->test_count = plan_tests(study, run, tests);
+    for (uint32_t i = 0; i < spec->test_count; i++)
+        memcpy(spec->tests[i], study->languages[tests[i]], LANGUAGE_CODE_SIZE);
 }

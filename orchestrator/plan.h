@@ -16,9 +16,10 @@ struct planned_run {
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
     double flops;                  /* of training and evaluation */
     size_t memory_bytes;           /* resident, of a worker at most */
-    int64_t waits_for;             /* number of a run, or WAITS_FOR_NOTHING */
-    double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
-    char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
+    int64_t waits_for; /* number of the run whose last weights it begins with, or WAITS_FOR_NOTHING; no circle */
+    bool waited_for;   /* there is a run that begins with its last weights */
+    double *weights;   /* [languages of the mixture], sum 1; NULL before plan_identify */
+    char identity[IDENTITY_SIZE]; /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
 
 struct plan {
@@ -34,6 +35,11 @@ void plan_free(struct plan *plan);
 /* Gives every run the weights of its mixture and its identity. Both may follow from how many training tokens the
  * languages have (study->train_tokens), and so are known when the shards are. */
 int plan_identify(const struct study *study, struct plan *plan, struct error *error);
+
+/* The languages that a run is evaluated on, in the order of the study: those of its mixture, or of a finetuned run all;
+ * without those that the study does not evaluate. languages [LANGUAGES_MAX] receives their indices. Returns how many.
+ */
+uint32_t plan_tests(const struct study *study, const struct planned_run *run, uint32_t *languages);
 
 /* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
 uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);

@@ -109,9 +109,9 @@ static int shard_missing(const struct study *study, const char *language, bool *
     return 0;
 }
 
-/* Checks a shard and writes its line of identity to out. It stays open, also when it is not sound. */
-static int verify_shard(const struct study *study, const struct vocabulary *vocabulary, const char *language,
-                        const char *split, struct shard *shard, FILE *out, struct error *error) {
+/* Checks a shard and writes its line of identity to out, behind prefix. It stays open, also when it is not sound. */
+static int verify_shard(const struct study *study, const struct vocabulary *vocabulary, const char *prefix,
+                        const char *language, const char *split, struct shard *shard, FILE *out, struct error *error) {
     char path[FILE_PATH_SIZE];
     if (shard_path(path, study->tokens_folder, language, split, error) != 0 || shard_open(shard, path, error) != 0 ||
         shard_verify(shard, path, error) != 0)
@@ -119,8 +119,8 @@ static int verify_shard(const struct study *study, const struct vocabulary *voca
     if (strcmp(shard->header.vocabulary, vocabulary_identity(vocabulary)) != 0)
         return error_set(error, ERROR_INPUT, "%s: was encoded with another vocabulary; remove it to have it made anew",
                          path);
-    fprintf(out, "corpus.%s.%s: %llu tokens %016llx\n", language, split, (unsigned long long)shard->header.token_count,
-            (unsigned long long)shard->header.payload_checksum);
+    fprintf(out, "%s%s.%s: %llu tokens %016llx\n", prefix, language, split,
+            (unsigned long long)shard->header.token_count, (unsigned long long)shard->header.payload_checksum);
     return 0;
 }
 
@@ -145,15 +145,15 @@ static int match_parallel(const struct study *study, uint32_t l, const struct sh
 
 /* Checks the shards of a language, writes their lines of identity to out, and notes the training tokens. lines: of the
  * parallel set, those of the first language. */
-static int verify_shards(struct study *study, const struct vocabulary *vocabulary, uint32_t l, uint64_t *lines,
-                         FILE *out, struct error *error) {
+static int verify_shards(struct study *study, const struct vocabulary *vocabulary, const char *prefix, uint32_t l,
+                         uint64_t *lines, FILE *out, struct error *error) {
     const char *language = study->languages[l];
     struct shard train = {0}, test = {0}, parallel = {0};
-    int result = verify_shard(study, vocabulary, language, "train", &train, out, error);
+    int result = verify_shard(study, vocabulary, prefix, language, "train", &train, out, error);
     if (result == 0)
-        result = verify_shard(study, vocabulary, language, "test", &test, out, error);
+        result = verify_shard(study, vocabulary, prefix, language, "test", &test, out, error);
     if (result == 0 && study->parallel_folder[0])
-        result = verify_shard(study, vocabulary, language, "parallel", &parallel, out, error);
+        result = verify_shard(study, vocabulary, prefix, language, "parallel", &parallel, out, error);
     if (result == 0 && study->parallel_folder[0])
         result = match_parallel(study, l, &train, &parallel, lines, error);
     study->train_tokens[l] = train.header.token_count;
@@ -199,29 +199,73 @@ static int make_shards(const struct study *study, const struct vocabulary *vocab
     return result;
 }
 
-int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
+/* Vocabulary and shards of a study's languages; their lines of identity, behind prefix, go to out. */
+static int prepare_tokens(struct study *study, const char *prefix, MPI_Comm comm, bool quiet, FILE *out,
+                          struct error *error) {
     struct vocabulary *vocabulary;
-    *identities = NULL;
     if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
         return -1;
-    size_t size;
-    FILE *out = open_memstream(identities, &size);
-    int result = out ? make_shards(study, vocabulary, comm, quiet, error)
-                     : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    int result = make_shards(study, vocabulary, comm, quiet, error);
     if (result == 0 && study->parallel_folder[0])
         result = make_parallel(study, vocabulary, quiet, error);
-    if (result == 0) {
-        uint64_t lines = 0;
-        fprintf(out, "corpus.vocabulary: %s\n", vocabulary_identity(vocabulary));
-        for (uint32_t l = 0; l < study->language_count && result == 0; l++)
-            result = verify_shards(study, vocabulary, l, &lines, out, error);
-    }
+    uint64_t lines = 0;
+    if (result == 0)
+        fprintf(out, "%svocabulary: %s\n", prefix, vocabulary_identity(vocabulary));
+    for (uint32_t l = 0; l < study->language_count && result == 0; l++)
+        result = verify_shards(study, vocabulary, prefix, l, &lines, out, error);
+    vocabulary_close(vocabulary);
+    return result;
+}
+
+/* A language with its own vocabulary: the study of that language alone, on the text that is there. */
+static int prepare_own(const struct study *study, uint32_t language, MPI_Comm comm, bool quiet, FILE *out,
+                       struct error *error) {
+    uint64_t train_tokens;
+    bool missing;
+    char prefix[LANGUAGE_CODE_SIZE + 16];
+    struct study *alone = malloc(sizeof *alone);
+    if (!alone)
+        return error_set(error, ERROR_FAILED, "no memory for the corpus of a language");
+    *alone = *study;
+    alone->language_count = 1;
+    alone->languages = &study->languages[language];
+    alone->train_tokens = &train_tokens;
+    alone->synthetic = false;
+    alone->group_count = 0;
+    snprintf(prefix, sizeof prefix, "corpus.own.%s.", study->languages[language]);
+    int result = study_own_folder(study, language, alone->tokens_folder, error);
+    if (result == 0)
+        result = shard_missing(alone, study->languages[language], &missing, error);
+    if (result == 0 && missing)
+        result = prepare_text(study, quiet, error);
+    if (result == 0)
+        result = prepare_tokens(alone, prefix, comm, quiet, out, error);
+    free(alone);
+    return result;
+}
+
+static bool has_own_vocabulary(const struct study *study, uint32_t language) {
+    for (uint32_t g = 0; g < study->group_count; g++)
+        for (uint32_t m = 0; study_group_is_own(&study->groups[g]) && m < study->groups[g].mixture_count; m++)
+            if (study->groups[g].mixtures[m].languages[0] == language)
+                return true;
+    return false;
+}
+
+int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
+    size_t size;
+    *identities = NULL;
+    FILE *out = open_memstream(identities, &size);
+    int result = out ? prepare_tokens(study, "corpus.", comm, quiet, out, error)
+                     : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
+    for (uint32_t l = 0; l < study->language_count && result == 0; l++)
+        if (has_own_vocabulary(study, l))
+            result = prepare_own(study, l, comm, quiet, out, error);
     if (out && fclose(out) != 0 && result == 0)
         result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
     if (result != 0) {
         free(*identities);
         *identities = NULL;
     }
-    vocabulary_close(vocabulary);
     return result;
 }

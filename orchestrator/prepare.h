@@ -15,9 +15,9 @@
 int prepare_text(const struct study *study, bool quiet, struct error *error);
 int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary **vocabulary, struct error *error);
 
-/* *identities receives what the study's results depend on beyond its settings, "key: value" lines with the identity of
- * the vocabulary and of each shard; the caller frees it. The training tokens of the shards go into the study. comm as
- * in encode_corpus.h. */
+/* Also for each language that runs with a vocabulary of its own. *identities receives what the study's results depend
+ * on beyond its settings, "key: value" lines with the identity of the vocabulary and of each shard; the caller frees
+ * it. The training tokens of the shards go into the study. comm as in encode_corpus.h. */
 int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error);
 
 #endif

@@ -1,6 +1,7 @@
 #include "orchestrator/ranks.h"
 
 #include "model/kernels.h"
+#include "orchestrator/end_mark.h"
 
 #include <stdlib.h>
 
@@ -27,9 +28,10 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
         all_there = worker_serve(MPI_COMM_WORLD, workers, train);
     } else if (result == 0) {
         struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
+        end_mark_begin();
         result = lead(command, count, words, &crew, error);
-        crew_dismiss(MPI_COMM_WORLD, crew.lost);
-        all_there = crew.lost == 0;
+        all_there = crew_dismiss(&crew) == 0;
+        end_mark_write(result == 0 ? 0 : error->code == ERROR_INPUT ? ERROR_INPUT : ERROR_FAILED);
     }
     heart_stop(heart);
     free(machines);

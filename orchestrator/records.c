@@ -26,7 +26,7 @@ void record_of_run(const struct study *study, const struct plan *plan, uint32_t 
         .steps = planned->steps,
         .tokens = planned->tokens,
         .flops = planned->flops,
-        .seed = study->seed,
+        .seed = group->seed,
         .language_count = mixture->language_count,
         .languages = languages,
     };

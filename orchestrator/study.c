@@ -202,6 +202,19 @@ static void read_sizes(struct study_draft *draft) {
     }
 }
 
+static void read_evaluated(struct study_draft *draft) {
+    struct study *study = &draft->study;
+    uint32_t *languages = draft_allocate(draft, study->language_count, sizeof *languages);
+    study->evaluated = draft_allocate(draft, study->language_count, sizeof *study->evaluated);
+    if (languages && study->evaluated) {
+        const struct node *given = draft_find(draft, "evaluation.languages");
+        const uint32_t count = draft_read_languages(draft, "evaluation.languages", given, languages);
+        for (uint32_t i = 0; i < count; i++)
+            study->evaluated[languages[i]] = true;
+    }
+    free(languages);
+}
+
 static void read_draft(struct study_draft *draft) {
     const struct place start = {1, 1};
     if (draft->root->kind != NODE_MAPPING) {
@@ -212,6 +225,7 @@ static void read_draft(struct study_draft *draft) {
     read_languages(draft);
     read_synthetic(draft);
     read_sizes(draft);
+    read_evaluated(draft);
     draft_read_runs(draft);
     draft_resolve(draft);
 }
@@ -241,6 +255,7 @@ int study_parse(const char *path, char *text, size_t size, struct study *study, 
         result = error_set(error, ERROR_INPUT, "%s: %zu mistake%s; docs/study-files.md describes every key", path,
                            mistakes.count, mistakes.count == 1 ? "" : "s");
     mistakes_free(&mistakes);
+    free(draft.group_places);
     if (result != 0)
         study_free(&draft.study);
     else
@@ -254,6 +269,12 @@ int study_read(const char *path, struct study *study, FILE *file, struct error *
     memset(study, 0, sizeof *study);
     return file_read(path, FILE_LIMIT, &text, &size, error) == 0 ? study_parse(path, text, size, study, file, error)
                                                                  : -1;
+}
+
+int study_own_folder(const struct study *study, uint32_t language, char path[FILE_PATH_SIZE], struct error *error) {
+    char name[LANGUAGE_CODE_SIZE + 8];
+    snprintf(name, sizeof name, "own/%s", study->languages[language]);
+    return file_join(path, study->tokens_folder, name, error);
 }
 
 void study_free(struct study *study) {
@@ -270,6 +291,7 @@ void study_free(struct study *study) {
     free(study->sizes);
     free(study->languages);
     free(study->train_tokens);
+    free(study->evaluated);
     free(study->synthetic_languages);
     free(study->file);
     memset(study, 0, sizeof *study);

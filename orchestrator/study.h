@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 struct study_size {
     char name[32]; /* "scale 0", or the name given */
@@ -37,7 +38,11 @@ struct study_mixture {
 
 /* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
 struct study_group {
-    char kind[24]; /* "monolingual", "bilingual", "multilingual" */
+    char kind[24];   /* "monolingual", "bilingual", "multilingual", "finetune", "monolingual-own" */
+    char name[32];   /* that of the kind, or the name given */
+    uint64_t tokens; /* of a run; 0: those of its size */
+    uint64_t seed;   /* that of training, or the group's own */
+    char from[64];   /* of finetune: the multilingual mixture whose runs, each of the same size, are begun from */
     uint32_t mixture_count, size_count;
     struct study_mixture *mixtures;
     uint32_t *sizes; /* [size_count] indices into the sizes of the study */
@@ -81,11 +86,26 @@ struct study {
     double retry_learning_rate; /* factor on the learning rate of the next attempt, when a run diverged */
 
     uint64_t evaluation_every_tokens, evaluation_tokens;
+    bool *evaluated;         /* [language_count] whether models are tested on a language */
     double reference_tokens; /* d of the bilingual transfer score */
 
     uint32_t group_count;
     struct study_group *groups;
 };
+
+/* Tokens that a run of a group and size is given. */
+static inline uint64_t study_run_tokens(const struct study_group *group, const struct study_size *size) {
+    return group->tokens ? group->tokens : size->tokens;
+}
+
+/* Runs with the vocabulary of their language alone have shards of their own. */
+#define STUDY_OWN_VOCABULARY "monolingual-own"
+static inline bool study_group_is_own(const struct study_group *group) {
+    return strcmp(group->kind, STUDY_OWN_VOCABULARY) == 0;
+}
+
+/* The folder of vocabulary and shards of a language with its own vocabulary: <tokens>/own/<language>. */
+int study_own_folder(const struct study *study, uint32_t language, char path[FILE_PATH_SIZE], struct error *error);
 
 /* Reads and checks a study file. All mistakes are found before it fails: each is written as a line
  * "sweep: FILE:LINE:COL: what is wrong; what would be right" to `mistakes` (standard error; NULL: nowhere), and the

@@ -23,6 +23,7 @@ struct study_draft {
     uint64_t tokens; /* training.tokens and .batch, of sizes without their own; 0: not given */
     uint32_t batch;
     double sample_megabytes, synthetic_megabytes;
+    struct place *group_places; /* [study.group_count] where each stands */
 
     char folder[FILE_PATH_SIZE]; /* of the study file, absolute and without links */
     const struct node *root;
@@ -30,13 +31,13 @@ struct study_draft {
     bool no_memory;
 };
 
-/* Reads the keys below parent ("", "training", "sizes[]") from a mapping into the fields behind base (the draft, or a
- * struct study_size), and sets the standard values of those that are not given. node NULL: none is given. place: where
- * the mapping, or what stands around it, begins. */
+/* Reads the keys below parent ("", "training", "sizes[]") from a mapping into the fields behind base (the draft, a
+ * struct study_size or a struct study_group), and sets the standard values of those that are not given. node NULL: none
+ * is given. place: where the mapping, or what stands around it, begins. */
 void draft_read_keys(struct study_draft *draft, const char *parent, const struct node *node, struct place place,
                      void *base);
 
-/* The value at a path such as "runs.bilingual.pairs", or NULL. */
+/* The value at a path such as "corpus.synthetic", or NULL. */
 const struct node *draft_find(const struct study_draft *draft, const char *path);
 
 /* Where a mistake about the value of a path is shown: at the value, or at the nearest key above it that is given. */

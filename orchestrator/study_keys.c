@@ -22,13 +22,25 @@
 #define DRAFT(member)     FIELD_OF(struct study_draft, member)
 #define STUDY(member)     FIELD_OF(struct study_draft, study.member)
 #define SIZE(member)      FIELD_OF(struct study_size, member)
+#define GROUP(member)     FIELD_OF(struct study_group, member)
 #define PRECISION(member) KEY_PRECISION, offsetof(struct study_draft, study.member), sizeof(((struct study *)0)->member)
 #define FOLDER(member)    KEY_PATH, offsetof(struct study_draft, study.member), sizeof(((struct study *)0)->member)
 #define MAPPING           KEY_MAPPING, 0, 0
 #define STRUCTURED        KEY_STRUCTURED, 0, 0
+#define LIST              KEY_LIST, 0, 0
 
 #define LANGUAGES_OR_ALL "`all`, or a list of languages"
 #define SIZES_OR_ALL     "`all`, or a list of names and scales"
+#define GROUPS           "a mapping with the keys below, or a list of such"
+
+/* What groups of every kind may have. */
+#define GROUP_SIZES(kind) kind "[].sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."
+#define GROUP_TOKENS(kind)                                                                                             \
+    kind "[].tokens", GROUP(tokens), NULL, "those of the size", 1, 1e13, "tokens", "Tokens of each of the runs."
+#define GROUP_SEED(kind)                                                                                               \
+    kind "[].seed", GROUP(seed), NULL, "`training.seed`", 1, 1e15, NULL, "Another seed: the same runs once more."
+#define GROUP_NAME(kind)                                                                                               \
+    kind "[].name", GROUP(name), NULL, "that of the kind", 0, 0, NULL, "Name of the group, for `sweep plan`."
 
 /* Limits are wide: they keep sums and products in range, and catch values that can only be slips. */
 const struct study_key study_keys[] = {
@@ -78,7 +90,7 @@ const struct study_key study_keys[] = {
     {"vocabulary.sample_megabytes", DRAFT(sample_megabytes), "40", NULL, 0.01, 100000, "MB",
      "Text that its training looks at, all languages together."},
 
-    {"sizes", STRUCTURED, NULL, NULL, 0, 0, "a list of mappings with the keys below",
+    {"sizes", LIST, NULL, NULL, 0, 0, "a list of mappings with the keys below",
      "Model sizes: a published scale by its number (`sweep scales`), or own dimensions."},
     {"sizes[].scale", SIZE(scale), NULL, "own dimensions", 0, SCALE_COUNT - 1, NULL, "A published scale."},
     {"sizes[].name", SIZE(name), NULL, "`scale <number>`; own dimensions must have one", 0, 0, NULL,
@@ -140,27 +152,55 @@ const struct study_key study_keys[] = {
      "Factor on the learning rate each time a run has diverged; below 1 it begins anew. With 1 the same numbers come "
      "again, unless the machine was at fault."},
 
-    {"runs", MAPPING, NULL, NULL, 0, 0, NULL, "What is trained, in the order of the file. At least one of these."},
-    {"runs.monolingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each language and size."},
-    {"runs.monolingual.languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},
-    {"runs.monolingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
-    {"runs.bilingual", MAPPING, NULL, "no such runs", 0, 0, NULL,
+    {"runs", MAPPING, NULL, NULL, 0, 0, NULL,
+     "What is trained, in the order of the file: groups of runs, at least one, of any of these kinds."},
+    {"runs.monolingual", LIST, NULL, "no such runs", 0, 0, GROUPS, "A run for each language and size."},
+    {"runs.monolingual[].languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},
+    {"runs.monolingual[].vocabulary", STRUCTURED, NULL, "`shared`", 0, 0, "`shared` or `own`",
+     "`own`: each language has a vocabulary and shards of its own, made from its text alone with the same settings, in "
+     "the folder `own/<language>` of the tokens; the kind of these runs is `monolingual-own`. Their cross entropy is "
+     "in "
+     "other tokens: no transfer score and no law of the study uses it."},
+    {GROUP_SIZES("runs.monolingual")},
+    {GROUP_TOKENS("runs.monolingual")},
+    {GROUP_SEED("runs.monolingual")},
+    {GROUP_NAME("runs.monolingual")},
+    {"runs.bilingual", LIST, NULL, "no such runs", 0, 0, GROUPS,
      "A run for each pair and size, half of the tokens from either language."},
-    {"runs.bilingual.pairs", STRUCTURED, NULL, "`all`", 0, 0, "`all`, or a list of `[language, language]`",
+    {"runs.bilingual[].pairs", STRUCTURED, NULL, "`all`", 0, 0, "`all`, or a list of `[language, language]`",
      "The pairs, without order."},
-    {"runs.bilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
-    {"runs.multilingual", MAPPING, NULL, "no such runs", 0, 0, NULL, "A run for each mixture and size."},
-    {"runs.multilingual.mixtures", STRUCTURED, NULL, NULL, 0, 0,
+    {GROUP_SIZES("runs.bilingual")},
+    {GROUP_TOKENS("runs.bilingual")},
+    {GROUP_SEED("runs.bilingual")},
+    {GROUP_NAME("runs.bilingual")},
+    {"runs.multilingual", LIST, NULL, "no such runs", 0, 0, GROUPS, "A run for each mixture and size."},
+    {"runs.multilingual[].mixtures", STRUCTURED, NULL, NULL, 0, 0,
      "`name: [language, ...]`, `name: all`, `name: {language: weight, ...}`, `name: {temperature: T, languages: ...}` "
      "or `name: {unimax: epochs, languages: ..., shares: {language: share}}`",
      "Named mixtures: even, weighted, or by the training tokens that the languages have (docs/corpus.md, Mixtures)."},
-    {"runs.multilingual.sizes", STRUCTURED, NULL, "`all`", 0, 0, SIZES_OR_ALL, "The sizes."},
+    {GROUP_SIZES("runs.multilingual")},
+    {GROUP_TOKENS("runs.multilingual")},
+    {GROUP_SEED("runs.multilingual")},
+    {GROUP_NAME("runs.multilingual")},
+    {"runs.finetune", LIST, NULL, "no such runs", 0, 0, GROUPS,
+     "A run for each language and size, on that language alone, which begins with the last weights of a multilingual "
+     "run "
+     "of its size; optimizer and learning rate begin anew. It is evaluated on all languages, first before its first "
+     "step: the adaptation scores. The last checkpoint of that multilingual run is kept until all of them are done."},
+    {"runs.finetune[].from", GROUP(from), NULL, NULL, 0, 0, NULL, "The mixture of that multilingual run."},
+    {"runs.finetune[].languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL, "The languages."},
+    {GROUP_SIZES("runs.finetune")},
+    {GROUP_TOKENS("runs.finetune")},
+    {GROUP_SEED("runs.finetune")},
+    {GROUP_NAME("runs.finetune")},
 
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
      "What is recorded while a run trains. Intervals are rounded to whole steps, at least one."},
     {"evaluation.every_tokens", STUDY(evaluation_every_tokens), NULL, "1/40 of `training.tokens`", 1, 1e13, "tokens",
      "Every so many tokens, and at the end, the model meets the test set of each of its languages, and their parallel "
      "set."},
+    {"evaluation.languages", STRUCTURED, NULL, "`all`", 0, 0, LANGUAGES_OR_ALL,
+     "The languages that are tested at all: of every mixture at least one. Fewer save time where mixtures are large."},
     {"evaluation.tokens", STUDY(evaluation_tokens), "20e3", NULL, 1, 1e12, "tokens",
      "Tokens predicted on a test set, at most all of it."},
     {"evaluation.curve_every_tokens", STUDY(curve_tokens), NULL, "1/100 of `training.tokens`", 1, 1e13, "tokens",
@@ -192,6 +232,7 @@ void study_key_wanted(const struct study_key *key, char wanted[KEY_WANTED_SIZE])
         snprintf(wanted, KEY_WANTED_SIZE, "a mapping");
         break;
     case KEY_STRUCTURED:
+    case KEY_LIST:
         snprintf(wanted, KEY_WANTED_SIZE, "%s", key->unit);
         break;
     case KEY_FLAG:
@@ -229,5 +270,5 @@ void study_key_names(const char *parent, char names[KEY_NAMES_SIZE]) {
 }
 
 bool study_key_in_study(const struct study_key *key) {
-    return key->size > 0 && strncmp(key->path, "sizes[]", 7) != 0 && key->offset < sizeof(struct study);
+    return key->size > 0 && !strstr(key->path, "[]") && key->offset < sizeof(struct study);
 }

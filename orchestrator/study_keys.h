@@ -9,6 +9,7 @@
 enum key_form {
     KEY_MAPPING,    /* keys below it, which have rows of their own */
     KEY_STRUCTURED, /* lists and the like, read by their own function in study.c or study_runs.c */
+    KEY_LIST,       /* the same; of mappings, whose keys have rows "path[].key" */
     KEY_U32,
     KEY_I32,
     KEY_U64,
@@ -23,7 +24,7 @@ enum key_form {
 struct study_key {
     const char *path; /* "training.batch"; "sizes[].width": of each element of a list */
     enum key_form form;
-    size_t offset, size;  /* of its field in struct study_draft, for "sizes[]." in struct study_size */
+    size_t offset, size;  /* of its field in struct study_draft; "sizes[].": in study_size; "runs.": in study_group */
     const char *standard; /* its value when it is not given, as a study file would write it */
     const char *absent;   /* without a standard value: what happens when it is not given; NULL: it must be given */
     double least, most;   /* of a number */

@@ -71,7 +71,7 @@ static void write_value(FILE *file, const struct study_key *key) {
         fputs("a name", file);
     else
         fputs(wanted, file);
-    if (key->unit && key->form != KEY_STRUCTURED)
+    if (key->unit && key->form != KEY_STRUCTURED && key->form != KEY_LIST)
         fprintf(file, " (%s)", key->unit);
 }
 
@@ -92,17 +92,18 @@ static void write_rows(FILE *file, const char *parent) {
     }
 }
 
-/* A section for each mapping, and one for the elements of the list of sizes. */
+/* A section for each mapping, and for the elements of each list of mappings. */
 int study_write_reference(FILE *file) {
     fputs(introduction, file);
     fputs("\n## The whole file\n", file);
     write_rows(file, "");
     for (const struct study_key *key = study_keys; key->path; key++) {
-        const bool list = strcmp(key->path, "sizes") == 0;
-        if (key->form != KEY_MAPPING && !list)
+        char parent[64];
+        if (key->form != KEY_MAPPING && key->form != KEY_LIST)
             continue;
+        snprintf(parent, sizeof parent, "%s%s", key->path, key->form == KEY_LIST ? "[]" : "");
         fprintf(file, "\n## `%s`\n\n%s\n", key->path, key->help);
-        write_rows(file, list ? "sizes[]" : key->path);
+        write_rows(file, parent);
     }
     fputc('\n', file);
     fputs(example, file);

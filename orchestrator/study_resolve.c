@@ -37,24 +37,32 @@ static bool shape_is_complete(const struct model_shape *shape) {
            shape->vocabulary;
 }
 
-static uint64_t steps_of(const struct study *study, const struct study_size *size) {
+static uint64_t steps_of(const struct study *study, const struct study_size *size, uint64_t tokens) {
     const uint64_t batch_tokens = (uint64_t)size->batch * study->sequence;
-    return (size->tokens + batch_tokens - 1) / batch_tokens;
+    return (tokens + batch_tokens - 1) / batch_tokens;
 }
 
-/* Whether a run of a size has a number of steps that can be. place: of the size in the list. */
-static bool check_steps(struct study_draft *draft, const struct study_size *size, struct place place) {
-    const uint64_t steps = steps_of(&draft->study, size);
-    const bool holds_batch = size->tokens >= (uint64_t)size->batch * draft->study.sequence;
+/* Whether a run of a size with so many tokens has a number of steps that can be. */
+static bool check_steps(struct study_draft *draft, const struct study_size *size, uint64_t tokens, struct place place) {
+    const uint64_t steps = steps_of(&draft->study, size, tokens);
+    const bool holds_batch = tokens >= (uint64_t)size->batch * draft->study.sequence;
     if (!holds_batch)
         mistakes_add(draft->mistakes, place,
                      "size '%s': one batch of %u sequences of %u tokens is more than the %" PRIu64 " tokens of a run; "
                      "take more tokens, a smaller batch or shorter sequences",
-                     size->name, size->batch, draft->study.sequence, size->tokens);
+                     size->name, size->batch, draft->study.sequence, tokens);
     else if (steps > UINT32_MAX)
         mistakes_add(draft->mistakes, place, "size '%s': a run has %" PRIu64 " steps; at most %" PRIu32, size->name,
                      steps, UINT32_MAX);
     return holds_batch && steps <= UINT32_MAX;
+}
+
+static void check_warmup(struct study_draft *draft, const struct study_size *size, uint64_t steps, struct place place) {
+    if (draft->study.warmup_steps > steps)
+        mistakes_add(draft->mistakes, place,
+                     "training.warmup_steps: %" PRIu64 " steps of warm-up are more than the %" PRIu64
+                     " steps of a run of size '%s'; take fewer, or more tokens",
+                     draft->study.warmup_steps, steps, size->name);
 }
 
 static void check_same(struct study_draft *draft, const struct study_size *size, struct place place) {
@@ -94,27 +102,89 @@ static void resolve_sizes(struct study_draft *draft) {
         check_same(draft, size, node->place);
         if (size->batch)
             check_ranks(draft, size, node);
-        if (!size->tokens || !size->batch || !study->sequence || !check_steps(draft, size, node->place))
+        if (!size->tokens || !size->batch || !study->sequence || !check_steps(draft, size, size->tokens, node->place))
             continue;
-        if (!shortest || steps_of(study, size) < steps_of(study, shortest))
+        if (!shortest || steps_of(study, size, size->tokens) < steps_of(study, shortest, shortest->tokens))
             shortest = size;
     }
-    if (shortest && study->warmup_steps > steps_of(study, shortest))
-        mistakes_add(draft->mistakes, draft_place(draft, "training.warmup_steps"),
-                     "training.warmup_steps: %" PRIu64 " steps of warm-up are more than the %" PRIu64
-                     " steps of a run of size '%s'; take fewer, or more tokens",
-                     study->warmup_steps, steps_of(study, shortest), shortest->name);
+    if (shortest)
+        check_warmup(draft, shortest, steps_of(study, shortest, shortest->tokens),
+                     draft_place(draft, "training.warmup_steps"));
 }
 
-/* The shortest of the sizes that bilingual runs have, or NULL. */
-static const struct study_size *shortest_bilingual(const struct study *study) {
+/* Groups with tokens of their own. */
+static void resolve_groups(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; group->tokens && study->sequence && s < group->size_count; s++) {
+            const struct study_size *size = &study->sizes[group->sizes[s]];
+            if (size->batch && check_steps(draft, size, group->tokens, draft->group_places[g]))
+                check_warmup(draft, size, steps_of(study, size, group->tokens), draft->group_places[g]);
+        }
+    }
+}
+
+static bool has_mixture(const struct study_group *group, const char *name) {
+    for (uint32_t m = 0; m < group->mixture_count; m++)
+        if (strcmp(group->mixtures[m].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether there are multilingual runs of a mixture and size. */
+static bool has_runs(const struct study *study, const char *mixture, uint32_t size) {
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; s < group->size_count; s++)
+            if (group->sizes[s] == size && strcmp(group->kind, "multilingual") == 0 && has_mixture(group, mixture))
+                return true;
+    }
+    return false;
+}
+
+/* What finetuned runs begin from is trained, at each of their sizes. */
+static void resolve_finetune(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g];
+        for (uint32_t s = 0; group->from[0] && s < group->size_count; s++)
+            if (!has_runs(study, group->from, group->sizes[s]))
+                mistakes_add(draft->mistakes, draft->group_places[g],
+                             "no run of a multilingual mixture '%s' at size '%s' to begin from; add it to "
+                             "runs.multilingual",
+                             group->from, study->sizes[group->sizes[s]].name);
+    }
+}
+
+static void check_evaluated(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; study->evaluated && g < study->group_count; g++)
+        for (uint32_t m = 0; m < study->groups[g].mixture_count; m++) {
+            const struct study_mixture *mixture = &study->groups[g].mixtures[m];
+            uint32_t i = 0;
+            while (i < mixture->language_count && !study->evaluated[mixture->languages[i]])
+                i++;
+            if (i == mixture->language_count && i > 0)
+                mistakes_add(draft->mistakes, draft_place(draft, "evaluation.languages"),
+                             "evaluation.languages: none of mixture '%s' of %s runs is here; add one", mixture->name,
+                             study->groups[g].kind);
+        }
+}
+
+/* The size of the shortest bilingual runs and *tokens of such a run, or NULL. */
+static const struct study_size *shortest_bilingual(const struct study *study, uint64_t *tokens) {
     const struct study_size *shortest = NULL;
+    *tokens = UINT64_MAX;
     for (uint32_t g = 0; g < study->group_count; g++) {
         const struct study_group *group = &study->groups[g];
         for (uint32_t s = 0; strcmp(group->kind, "bilingual") == 0 && s < group->size_count; s++) {
             const struct study_size *size = &study->sizes[group->sizes[s]];
-            if (size->tokens && size->batch && (!shortest || size->tokens < shortest->tokens))
-                shortest = size;
+            const uint64_t run_tokens = study_run_tokens(group, size);
+            if (!run_tokens || !size->batch || run_tokens >= *tokens)
+                continue;
+            shortest = size;
+            *tokens = run_tokens;
         }
     }
     return shortest;
@@ -123,18 +193,19 @@ static const struct study_size *shortest_bilingual(const struct study *study) {
 /* d must lie inside the curves that are compared: behind the first evaluation, and 2 d before the end. */
 static void resolve_transfer(struct study_draft *draft) {
     struct study *study = &draft->study;
-    const struct study_size *shortest = shortest_bilingual(study);
+    uint64_t tokens;
+    const struct study_size *shortest = shortest_bilingual(study, &tokens);
     if (!shortest || !study->sequence)
         return;
     if (study->reference_tokens == 0)
-        study->reference_tokens = floor(0.3 * (double)shortest->tokens);
+        study->reference_tokens = floor(0.3 * (double)tokens);
     const uint64_t first =
         plan_interval_steps(study, shortest, study->evaluation_every_tokens) * shortest->batch * study->sequence;
-    if (2 * study->reference_tokens > (double)shortest->tokens)
+    if (2 * study->reference_tokens > (double)tokens)
         mistakes_add(draft->mistakes, draft_place(draft, "transfer.reference_tokens"),
                      "transfer.reference_tokens: a bilingual run of size '%s' has %" PRIu64
                      " tokens, fewer than 2 x %.17g; take at most %" PRIu64,
-                     shortest->name, shortest->tokens, study->reference_tokens, shortest->tokens / 2);
+                     shortest->name, tokens, study->reference_tokens, tokens / 2);
     else if ((double)first > study->reference_tokens)
         mistakes_add(draft->mistakes, draft_place(draft, "evaluation.every_tokens"),
                      "evaluation.every_tokens: the first evaluation of size '%s', at %" PRIu64
@@ -168,6 +239,9 @@ void draft_resolve(struct study_draft *draft) {
     resolve_archive(draft);
     resolve_corpus(draft);
     resolve_sizes(draft);
+    resolve_groups(draft);
+    resolve_finetune(draft);
+    check_evaluated(draft);
     resolve_evaluation(draft);
     resolve_transfer(draft);
 }

@@ -84,17 +84,28 @@ static void add_mixture(struct study_draft *draft, struct study_group *group, co
                  count > 1 ? "+" : "", count > 1 ? study->languages[mixture->languages[1]] : "");
 }
 
-static void read_monolingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+/* A run for each language: monolingual, or finetuned. */
+static void read_single_languages(struct study_draft *draft, struct study_group *group, const struct node *node) {
     const uint32_t room = draft->study.language_count;
     uint32_t *languages = draft_allocate(draft, room, sizeof *languages);
     group->mixtures = draft_allocate(draft, room, sizeof *group->mixtures);
     if (languages && group->mixtures) {
         const uint32_t count =
-            draft_read_languages(draft, "runs.monolingual.languages", node_child(node, "languages"), languages);
+            draft_read_languages(draft, "languages of runs", node_child(node, "languages"), languages);
         for (uint32_t i = 0; i < count; i++)
             add_mixture(draft, group, NULL, by_weights, &languages[i], NULL, 1);
     }
     free(languages);
+}
+
+static void read_monolingual(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct node *vocabulary = node_child(node, "vocabulary");
+    read_single_languages(draft, group, node);
+    const bool scalar = vocabulary && vocabulary->kind == NODE_SCALAR;
+    if (scalar && strcmp(vocabulary->text, "own") == 0)
+        snprintf(group->kind, sizeof group->kind, STUDY_OWN_VOCABULARY);
+    else if (vocabulary && (!scalar || strcmp(vocabulary->text, "shared") != 0))
+        draft_cannot_be(draft, "vocabulary of runs", vocabulary, "shared or own");
 }
 
 static void read_all_pairs(struct study_draft *draft, struct study_group *group, const struct node *node) {
@@ -137,7 +148,7 @@ static void read_bilingual(struct study_draft *draft, struct study_group *group,
         return;
     }
     if (pairs->kind != NODE_LIST || !pairs->first) {
-        draft_cannot_be(draft, "runs.bilingual.pairs", pairs, "all, or a list of pairs, as [[en, fr], [en, ru]]");
+        draft_cannot_be(draft, "runs.bilingual[].pairs", pairs, "all, or a list of pairs, as [[en, fr], [en, ru]]");
         return;
     }
     const size_t count = draft->study.language_count;
@@ -273,7 +284,7 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
     if (!mixtures)
         return; /* said already: the key must be given */
     if (mixtures->kind != NODE_MAPPING || !mixtures->first) {
-        draft_cannot_be(draft, "runs.multilingual.mixtures", mixtures, "a mapping, as {europe: [en, fr, de]}");
+        draft_cannot_be(draft, "runs.multilingual[].mixtures", mixtures, "a mapping, as {europe: [en, fr, de]}");
         return;
     }
     uint32_t *languages = draft_allocate(draft, draft->study.language_count, sizeof *languages);
@@ -286,28 +297,56 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
     free(given);
 }
 
-void draft_read_runs(struct study_draft *draft) {
-    static const struct {
-        const char *kind;
-        void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
-    } kinds[] = {{"monolingual", read_monolingual}, {"bilingual", read_bilingual}, {"multilingual", read_multilingual}};
-    enum { KINDS = sizeof kinds / sizeof *kinds };
+static const struct {
+    const char *kind, *keys;
+    void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
+} kinds[] = {{"monolingual", "runs.monolingual[]", read_monolingual},
+             {"bilingual", "runs.bilingual[]", read_bilingual},
+             {"multilingual", "runs.multilingual[]", read_multilingual},
+             {"finetune", "runs.finetune[]", read_single_languages}};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* One group: a mapping, of which nothing may be given. place: where it stands. */
+static void read_group(struct study_draft *draft, int kind, const struct node *node, struct place place) {
+    draft->group_places[draft->study.group_count] = place;
+    struct study_group *group = &draft->study.groups[draft->study.group_count++];
+    snprintf(group->kind, sizeof group->kind, "%s", kinds[kind].kind);
+    if (node->kind != NODE_MAPPING && !node_is_empty(node)) {
+        draft_cannot_be(draft, "a group of runs", node, "a mapping, or a list of mappings");
+        return;
+    }
+    draft_read_keys(draft, kinds[kind].keys, node->kind == NODE_MAPPING ? node : NULL, place, group);
+    kinds[kind].read(draft, group, node);
+    if (!group->name[0])
+        snprintf(group->name, sizeof group->name, "%s", group->kind);
+    if (!group->seed)
+        group->seed = draft->study.seed;
+    read_group_sizes(draft, group, node_child(node, "sizes"));
+}
+
+static void read_groups(struct study_draft *draft, int kind, const struct node *node) {
+    const bool list = node->kind == NODE_LIST;
+    if (list && !node->first)
+        draft_cannot_be(draft, "a group of runs", node, "a mapping, or a list of mappings");
+    for (const struct node *group = list ? node->first : node; group; group = list ? group->next : NULL)
+        read_group(draft, kind, group, draft_key_place(group));
+}
+
+void draft_read_runs(struct study_draft *draft) {
     struct study *study = &draft->study;
     const struct node *runs = draft_find(draft, "runs");
-    study->groups = draft_allocate(draft, KINDS, sizeof *study->groups);
-    if (!runs || !study->groups)
+    size_t most = 0;
+    for (const struct node *node = runs ? runs->first : NULL; node; node = node->next)
+        most += node->kind == NODE_LIST ? node_count(node) : 1;
+    study->groups = draft_allocate(draft, most, sizeof *study->groups);
+    draft->group_places = draft_allocate(draft, most, sizeof *draft->group_places);
+    if (!runs || !study->groups || !draft->group_places)
         return;
     for (const struct node *node = runs->first; node; node = node->next)
-        for (int k = 0; k < KINDS; k++) {
-            if (strcmp(node->name, kinds[k].kind) != 0)
-                continue;
-            struct study_group *group = &study->groups[study->group_count++];
-            snprintf(group->kind, sizeof group->kind, "%s", kinds[k].kind);
-            kinds[k].read(draft, group, node);
-            read_group_sizes(draft, group, node_child(node, "sizes"));
-        }
-    if (study->group_count == 0)
+        for (int k = 0; k < KINDS; k++)
+            if (strcmp(node->name, kinds[k].kind) == 0)
+                read_groups(draft, k, node);
+    if (study->group_count == 0 && !draft->mistakes->count)
         mistakes_add(draft->mistakes, draft_key_place(runs),
-                     "runs has none; give one or more of monolingual, bilingual, multilingual");
+                     "runs has none; give one or more of monolingual, bilingual, multilingual, finetune");
 }

@@ -25,10 +25,10 @@ static void print_value(FILE *file, const struct study_key *key, const void *fie
 }
 
 /* Names and paths say where things are, not what they are: a study may be moved. When checkpoints are taken changes
- * nothing either, and what happens to a run that failed may be
- * decided when it has. */
+ * nothing either, and what happens to a run that failed may be decided when it has. */
 static bool is_setting(const struct study *study, const struct study_key *key) {
-    if (key->form == KEY_MAPPING || key->form == KEY_STRUCTURED || key->form == KEY_NAME || key->form == KEY_PATH)
+    if (key->form == KEY_MAPPING || key->form == KEY_STRUCTURED || key->form == KEY_LIST || key->form == KEY_NAME ||
+        key->form == KEY_PATH)
         return false;
     if (strncmp(key->path, "checkpoints.", 12) == 0 || strncmp(key->path, "retries.", 8) == 0)
         return false;
@@ -61,23 +61,46 @@ static void print_sizes(FILE *file, const struct study *study) {
     }
 }
 
+/* "runs.KIND" of the first group of its kind, "runs.KIND[2]" of the second. */
+enum { GROUP_KEY_SIZE = 48 };
+static void group_key(const struct study *study, uint32_t g, char key[GROUP_KEY_SIZE]) {
+    uint32_t number = 1;
+    for (uint32_t before = 0; before < g; before++)
+        number += strcmp(study->groups[before].kind, study->groups[g].kind) == 0;
+    if (number == 1)
+        snprintf(key, GROUP_KEY_SIZE, "runs.%s", study->groups[g].kind);
+    else
+        snprintf(key, GROUP_KEY_SIZE, "runs.%s[%u]", study->groups[g].kind, number);
+}
+
+static void print_mixture(FILE *file, const struct study *study, const struct study_mixture *mixture) {
+    if (mixture->rule.kind == MIXTURE_TEMPERATURE)
+        fprintf(file, " temperature %.17g", mixture->rule.value);
+    if (mixture->rule.kind == MIXTURE_UNIMAX)
+        fprintf(file, " unimax %.17g", mixture->rule.value);
+    for (uint32_t i = 0; i < mixture->language_count; i++)
+        fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->given[i]);
+    fputc('\n', file);
+}
+
 static void print_groups(FILE *file, const struct study *study) {
     for (uint32_t g = 0; g < study->group_count; g++) {
         const struct study_group *group = &study->groups[g];
-        fprintf(file, "runs.%s.sizes:", group->kind);
+        char key[GROUP_KEY_SIZE];
+        group_key(study, g, key);
+        fprintf(file, "%s.sizes:", key);
         for (uint32_t s = 0; s < group->size_count; s++)
             fprintf(file, "%s %s", s ? "," : "", study->sizes[group->sizes[s]].name);
         fputc('\n', file);
+        if (group->tokens)
+            fprintf(file, "%s.tokens: %" PRIu64 "\n", key, group->tokens);
+        if (group->from[0])
+            fprintf(file, "%s.from: %s\n", key, group->from);
+        if (group->seed != study->seed)
+            fprintf(file, "%s.seed: %" PRIu64 "\n", key, group->seed);
         for (uint32_t m = 0; m < group->mixture_count; m++) {
-            const struct study_mixture *mixture = &group->mixtures[m];
-            fprintf(file, "runs.%s.%s:", group->kind, mixture->name);
-            if (mixture->rule.kind == MIXTURE_TEMPERATURE)
-                fprintf(file, " temperature %.17g", mixture->rule.value);
-            if (mixture->rule.kind == MIXTURE_UNIMAX)
-                fprintf(file, " unimax %.17g", mixture->rule.value);
-            for (uint32_t i = 0; i < mixture->language_count; i++)
-                fprintf(file, " %s %.17g", study->languages[mixture->languages[i]], mixture->given[i]);
-            fputc('\n', file);
+            fprintf(file, "%s.%s:", key, group->mixtures[m].name);
+            print_mixture(file, study, &group->mixtures[m]);
         }
     }
 }

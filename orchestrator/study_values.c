@@ -150,7 +150,7 @@ static void read_key(struct study_draft *draft, const struct study_key *key, con
             draft_read_keys(draft, key->path, node_is_empty(node) ? NULL : node, node->name_place, base);
         else
             mistakes_add(draft->mistakes, node->place, "%s must be a mapping; its keys are %s", key->path, names);
-    } else if (key->form != KEY_STRUCTURED &&
+    } else if (key->form != KEY_STRUCTURED && key->form != KEY_LIST &&
                (node->kind != NODE_SCALAR || set_field(draft, key, base, node->text, node->plain) != 0)) {
         draft_cannot_be(draft, key->path, node, wanted);
     }

@@ -3,6 +3,7 @@
 # ends with "N passed, N failed". A program that dies, or runs fewer tests than its plan line 1..N says, counts as one
 # more failure; so does one without a plan. A skipped test is neither (cmocka calls it "not ok N # SKIP").
 export CMOCKA_MESSAGE_OUTPUT=TAP
+export GOMP_SPINCOUNT=10000 # as sweep does for itself: other programs may use the cores, too
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 passed=0 failed=0 skips=0
 log=$(mktemp) || exit 1

@@ -40,6 +40,9 @@ refused 'needs FILE' transfer
 refused '--size is for archives' transfer tests/data/transfer/bts.csv --size small
 refused '--table is missing' export "$root/README.md"
 refused 'has no corpus.synthetic' corpus synthesize sweeps/demo.yaml
+refused '--speed are for --simulate' plan sweeps/tiny.yaml --workers 4
+refused 'needs --workers from 1' plan sweeps/tiny.yaml --simulate
+refused '--speed must be more than 0' plan sweeps/tiny.yaml --simulate --workers 4 --speed 0
 refused "no case 'big'; nano, scale0, scale3 or scale8" bench trainer --case big
 refused "no precision 'fp16'; fp32 or bf16" bench trainer --precision fp16
 refused 'one argument too many' bench trainer nano
@@ -47,6 +50,8 @@ refused 'did you mean `sweep bench trainer`?' bench trainr
 helped 'usage: sweep plan STUDY.yaml' plan --help
 helped '--archive FILE' sweeps/tiny.yaml --help
 helped 'corpus fetch' --help
+helped '-n RANKS' launch --help
+refused 'launch: 1000001 ranks; at most 1000000' launch sweeps/tiny.yaml -n 1000001
 helped 'usage: sweep corpus fetch' corpus fetch --help
 helped '34,17,25,2176,8704,128,2034422912' scales
 "$sweep" >"$folder/said" 2>&1
@@ -64,6 +69,23 @@ sed '/synthetic:/,/families/d' sweeps/tiny.yaml >"$folder/sweeps/textless.yaml"
 "$sweep" "$folder/sweeps/textless.yaml" --archive "$folder/textless.h5" >"$folder/said" 2>&1
 [ $? -ne 0 ] && grep -q 'xa.jsonl' "$folder/said" && [ ! -e "$folder/textless.h5.journal" ]
 ok $? "missing text is told by the name of the file"
+
+"$sweep" plan sweeps/bilingual.yaml --simulate --workers 64 --threads 2 --speed 1e3 --json >"$folder/said" 2>&1 &&
+    python3 - "$folder/said" <<'EOF'
+import json, sys
+plan = json.load(open(sys.argv[1]))
+longest = max(group["flops"] / group["runs"] for group in plan["groups"])  # of a group all runs cost the same
+assert plan["runs"] == 55 and plan["workers"] == 64 and plan["gflops"] == 1000
+assert abs(plan["makespan_seconds"] * 1e12 / longest - 1) < 1e-9
+assert plan["lower_bound_seconds"] == plan["critical_path_seconds"] == plan["makespan_seconds"]
+assert abs(plan["utilisation"] * 64 * longest / plan["flops"] - 1) < 1e-9
+assert abs(plan["core_hours"] / (128 * plan["makespan_seconds"] / 3600) - 1) < 1e-9
+EOF
+ok $? "a plan is simulated on workers that are not there, as JSON"
+"$sweep" plan sweeps/bilingual.yaml --simulate --workers 32 >"$folder/said" 2>&1 &&
+    grep -q 'each 100 GFLOP/s (a guess' "$folder/said" &&
+    grep -q 'makespan   2h20m, 17.6 % above the lower bound of 1h59m' "$folder/said"
+ok $? "and as text"
 
 "$sweep" bench trainer --case nano --json >"$folder/said" 2>&1 && python3 - "$folder/said" <<'EOF'
 import json, sys

@@ -110,6 +110,8 @@ static void earlier_attempts_are_dropped(void **state) {
     const struct run_outcome begun = sample_outcome(1, RUN_RUNNING, 1);
     assert_int_equal(journal_add_outcome(journal, &begun, NULL), 0);
     assert_int_equal(journal_add_curve(journal, &early, 1, NULL), 0);
+    const struct loss_point before = {.run = 1, .language = "en", .set = "test", .cross_entropy = 99};
+    assert_int_equal(journal_add_losses(journal, &before, 1, NULL), 0); /* before its first step */
     tell_run(journal, &data, 2, 1);
     tell_run(journal, &data, 1, 2);
     tell_run(journal, &data, 0, 2);

@@ -87,6 +87,37 @@ static void runs_stand_in_the_order_of_the_file(void **state) {
     study_free(&study);
 }
 
+static void groups_of_a_kind_may_have_tokens_and_seeds_of_their_own(void **state) {
+    struct study study;
+    struct plan plan;
+    plan_of(*state, "{languages: [en, es], sizes: all}",
+            "[{languages: [en], sizes: [small]}, {languages: [en], sizes: [small], tokens: 2e6, name: longer},\n"
+            "    {languages: [en], sizes: [small], seed: 7}]",
+            &study, &plan);
+    assert_int_equal(study.group_count, 5);
+    assert_int_equal(plan.count, 5);
+    assert_string_equal(study.groups[0].name, "monolingual");
+    assert_string_equal(study.groups[1].name, "longer");
+    assert_string_equal(study.groups[2].kind, "monolingual");
+    assert_int_equal(plan.runs[0].steps, 977);
+    assert_int_equal(plan.runs[1].steps, 1954);
+    assert_int_equal(plan.runs[2].steps, 977);
+    struct run_record record;
+    struct language_tokens languages[1];
+    struct run_spec *first = malloc(sizeof *first), *again = malloc(sizeof *again);
+    assert_true(first && again);
+    record_of_run(&study, &plan, 2, languages, &record);
+    assert_int_equal(record.seed, 7);
+    plan_spec(&study, &plan, 0, 1, first);
+    plan_spec(&study, &plan, 2, 1, again);
+    assert_true(first->key != again->key);
+    assert_string_not_equal(first->identity, again->identity);
+    free(first);
+    free(again);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 static void steps_flops_and_memory_are_those_of_the_formulas(void **state) {
     struct study study;
     struct plan plan;
@@ -304,6 +335,78 @@ static void ranks_of_a_size_change_memory_alone(void **state) {
     free(spec);
 }
 
+static void run_with_its_own_vocabulary_is_another_run_on_other_shards(void **state) {
+    struct study study, shared_study;
+    struct plan plan, shared;
+    struct run_spec *spec = malloc(sizeof *spec);
+    struct run_record record;
+    struct language_tokens languages[1];
+    char folder[FILE_PATH_SIZE];
+    assert_non_null(spec);
+    plan_of(*state, "{languages: [en, es], sizes: all}", "{languages: [en, es], vocabulary: own}", &study, &plan);
+    plan_of(*state, "", "", &shared_study, &shared);
+    plan_spec(&study, &plan, 2, 1, spec);
+    snprintf(folder, sizeof folder, "%.900s/own/es", study.tokens_folder);
+    assert_string_equal(spec->tokens_folder, folder);
+    assert_string_not_equal(plan.runs[2].identity, shared.runs[2].identity);
+    assert_string_equal(plan.runs[4].identity, shared.runs[4].identity);
+    record_of_run(&study, &plan, 2, languages, &record);
+    assert_string_equal(record.kind, "monolingual-own");
+    free(spec);
+    plan_free(&plan);
+    plan_free(&shared);
+    study_free(&study);
+    study_free(&shared_study);
+}
+
+static const char finetune[] = "  finetune: {from: three, languages: [en], sizes: [large], tokens: 2e6}\n"
+                               "evaluation: {";
+
+static void finetuned_run_begins_with_the_last_weights_of_another(void **state) {
+    struct study study;
+    struct plan plan;
+    struct run_spec *base_spec = malloc(sizeof *base_spec), *spec = malloc(sizeof *spec);
+    assert_true(base_spec && spec);
+    plan_of(*state, "evaluation: {", finetune, &study, &plan);
+    assert_int_equal(plan.count, 7);
+    assert_int_equal(plan.runs[6].waits_for, 5);
+    assert_true(plan.runs[5].waited_for && !plan.runs[4].waited_for);
+    plan_spec(&study, &plan, 5, 1, base_spec);
+    plan_spec(&study, &plan, 6, 1, spec);
+    assert_int_equal(base_spec->keeps_last, 1);
+    assert_string_equal(base_spec->start, "");
+    assert_string_equal(spec->start, base_spec->checkpoint);
+    assert_string_equal(spec->start_identity, base_spec->identity);
+    assert_int_equal(spec->start_step, base_spec->steps);
+    assert_int_equal(spec->keeps_last, 0);
+    assert_int_equal(spec->steps, 1954);
+    assert_int_equal(spec->language_count, 1);
+    assert_int_equal(spec->test_count, 3); /* all languages, in the order of the study */
+    assert_string_equal(spec->tests[2], "ru");
+    /* matrices 1000 x 32 + 2 x (4 x 32 x 32 + 3 x 32 x 64); evaluations at 0, then every 98 steps and at the end: 21 */
+    const double token = 6.0 * 52480 + 2 * 6.0 * 32 * 128;
+    assert_true(fabs(plan.runs[6].flops / (token * (1954.0 * 1024 + 21 * 3 * 3000 / 3.0)) - 1) < 1e-12);
+    char identity[IDENTITY_SIZE];
+    memcpy(identity, plan.runs[6].identity, sizeof identity);
+    plan_free(&plan);
+    study_free(&study);
+
+    plan_of(*state, "three: {ru: 2, en: 1, es: 1}}, sizes: [large]}\nevaluation: {",
+            "three: {ru: 3, en: 1, es: 1}}, sizes: [large]}\n  finetune: {from: three, languages: [en], sizes: "
+            "[large], tokens: 2e6}\nevaluation: {languages: [en, es], ",
+            &study, &plan);
+    assert_string_not_equal(plan.runs[6].identity, identity); /* another base is another run */
+    plan_spec(&study, &plan, 6, 1, spec);
+    assert_int_equal(spec->test_count, 2);
+    plan_spec(&study, &plan, 5, 1, spec);
+    assert_int_equal(spec->language_count, 3);
+    assert_int_equal(spec->test_count, 2);
+    free(base_spec);
+    free(spec);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 /* What a command writes to standard output. The caller frees it. */
 static char *output_of(const char *folder, int (*run)(const struct command *, int, char **, struct error *), int count,
                        char **words) {
@@ -338,8 +441,9 @@ static void json_adds_up(void **state) {
     double flops = 0;
     for (size_t g = 0; g < json_array_size(groups); g++) {
         json_t *group = json_array_get(groups, g);
-        assert_int_equal(json_object_size(group), 4);
+        assert_int_equal(json_object_size(group), 5);
         assert_non_null(json_object_get(group, "kind"));
+        assert_string_equal(json_string_value(json_object_get(group, "name")), g ? "bilingual" : "monolingual");
         runs += json_integer_value(json_object_get(group, "runs"));
         tokens += json_integer_value(json_object_get(group, "tokens"));
         flops += json_real_value(json_object_get(group, "flops"));
@@ -398,11 +502,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sweeps_have_the_runs_they_promise),
         IN_FOLDER(runs_stand_in_the_order_of_the_file),
+        IN_FOLDER(groups_of_a_kind_may_have_tokens_and_seeds_of_their_own),
         IN_FOLDER(steps_flops_and_memory_are_those_of_the_formulas),
         IN_FOLDER(specification_says_everything),
         cmocka_unit_test(monolingual_and_bilingual_runs_are_aligned),
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
+        IN_FOLDER(run_with_its_own_vocabulary_is_another_run_on_other_shards),
+        IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),
         IN_FOLDER(table_fits_80_columns_and_tells_what_scores_lack),

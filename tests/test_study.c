@@ -158,10 +158,37 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"languages: all", "languages: [en, de]",
          "10:33: 'de' is not among the languages of the study; add it to `languages`\n"},
         {"languages: all", "languages: some",
-         "10:28: runs.monolingual.languages cannot be 'some'; it is all, or a list of languages\n"},
+         "10:28: languages of runs cannot be 'some'; it is all, or a list of languages\n"},
         {"sizes: all", "sizes: [small, 0, small]", "10:51: size 'small' stands here twice; keep one\n"},
         {"sizes: all", "sizes: []",
          "10:40: sizes of runs cannot be an empty list; it is all, or a list of names and scales, as [0, small]\n"},
+        {"{languages: all, sizes: all}", "[]",
+         "10:16: a group of runs cannot be an empty list; it is a mapping, or a list of mappings\n"},
+        {"{languages: all, sizes: all}", "[{sizes: [0]}, 7]",
+         "10:31: a group of runs cannot be '7'; it is a mapping, or a list of mappings\n"},
+        {"{languages: all, sizes: all}", "[{sizes: [0]}, {size: [small]}]",
+         "10:32: unknown key 'size'; did you mean 'sizes'?\n"},
+        {"languages: all,", "tokens: 1000,",
+         "10:3: size 'small': one batch of 8 sequences of 128 tokens is more than the 1000 tokens of a run; take more "
+         "tokens, a smaller batch or shorter sequences\n"
+         "10:3: size 'scale 0': one batch of 8 sequences of 128 tokens is more than the 1000 tokens of a run; take "
+         "more "
+         "tokens, a smaller batch or shorter sequences\n"},
+        {"languages: all,", "tokens: 5000,",
+         "10:3: training.warmup_steps: 10 steps of warm-up are more than the 5 steps of a run of size 'small'; take "
+         "fewer, or more tokens\n"
+         "10:3: training.warmup_steps: 10 steps of warm-up are more than the 5 steps of a run of size 'scale 0'; take "
+         "fewer, or more tokens\n"},
+        {"bilingual: {pairs: [[en, es]], sizes: [small]}", "finetune: {from: three, sizes: [small]}\n  bilingual:",
+         "11:3: no run of a multilingual mixture 'three' at size 'small' to begin from; add it to runs.multilingual\n"},
+        {"bilingual: {pairs: [[en, es]], sizes: [small]}", "finetune: {languages: [en], sizes: [0]}",
+         "11:3: runs.finetune[].from is missing; it is a name of at most 63 letters, digits, spaces and - _ . +, "
+         "beginning with a letter\n"},
+        {"every_tokens: 1e5", "every_tokens: 1e5, languages: [ru]",
+         "13:44: evaluation.languages: none of mixture 'en' of monolingual runs is here; add one\n"
+         "13:44: evaluation.languages: none of mixture 'es' of monolingual runs is here; add one\n"
+         "13:44: evaluation.languages: none of mixture 'en+es' of bilingual runs is here; add one\n"},
+        {"languages: all,", "vocabulary: mine,", "10:29: vocabulary of runs cannot be 'mine'; it is shared or own\n"},
         {"[[en, es]]", "[[en, es], [es, en]]",
          "11:33: pair es, en stands here twice (pairs have no order); keep one\n"},
         {"[[en, es]]", "[[en, en]]", "11:23: a pair of 'en' with itself; take two languages\n"},
@@ -238,7 +265,8 @@ static void all_mistakes_are_told_at_once_in_the_order_of_the_file(void **state)
                                "sizes: [3]\n";
     static const char expected[] =
         "3:28: 'xx' is not among the languages of the study; add it to `languages`\n"
-        "4:3: unknown key 'quadrilingual'; the keys here are monolingual, bilingual, multilingual\n"
+        "4:3: unknown key 'quadrilingual'; the keys here are monolingual, bilingual, multilingual, "
+        "finetune\n"
         "5:20: training.tokens cannot be 'many'; it is a whole number from 1 to 1e+13\n"
         "5:36: training.sequence cannot be '0'; it is a whole number from 2 to 32768\n"
         "5:39: unknown key 'wamup_steps'; did you mean 'warmup_steps'?\n"
@@ -367,6 +395,7 @@ static void settings_do_not_depend_on_layout_names_or_places(void **state) {
         {"[[en, es]]", "\n      - - es\n        - en\n     "},
         {"three: [en, es, ru]", "three: {ru: 5, en: 5, es: 5}"},
         {"languages: all, sizes: all", ""},
+        {"{languages: all, sizes: all}", "[{name: everything, seed: 1, vocabulary: shared}]"},
     };
     char *settings = settings_of(*state, base);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -400,6 +429,10 @@ static void settings_tell_changed_values_apart(void **state) {
         {"pieces: 1000", "pieces: 1000, sample_megabytes: 41"},
         {"  monolingual: {languages: all, sizes: all}\n", ""},
         {"evaluation:", "transfer: {reference_tokens: 2e5}\nevaluation:"},
+        {"{languages: all, sizes: all}", "[{}, {}]"},
+        {"sizes: all", "tokens: 2e6"},
+        {"sizes: all", "seed: 2"},
+        {"sizes: all", "vocabulary: own"},
     };
     char *settings = settings_of(*state, base);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {

@@ -443,6 +443,83 @@ static void checkpoint_of_another_run_is_not_gone_on_from(void **state) {
     free(spec);
 }
 
+/* Trains `spec` as one that others begin from and makes it one that does, under another name. */
+static void begin_from(struct run_spec *spec, struct told *base, char start[FILE_PATH_SIZE]) {
+    keeping(spec, 0)->keeps_last = 1;
+    train_or_fail(spec, base);
+    snprintf(start, FILE_PATH_SIZE, "%.900s/base.safetensors", tokens_folder);
+    assert_int_equal(rename(checkpoint_path, start), 0);
+    memcpy(spec->start, start, sizeof spec->start);
+    memcpy(spec->start_identity, "a run", 6);
+    spec->start_step = spec->steps;
+    spec->keeps_last = 0;
+    memcpy(spec->identity, "finetuned", 10);
+    spec->key = 43;
+}
+
+static void run_begins_with_the_weights_of_another(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told base = {0}, tuned = {0}, random = {0};
+    char start[FILE_PATH_SIZE];
+    begin_from(spec, &base, start);
+    memcpy(spec->languages[0], "xc", 3); /* learns one language, and is tested on the two of the base */
+    spec->language_count = 1;
+    train_or_fail(spec, &tuned);
+    assert_int_equal(tuned.loss_count, base.loss_count + 2);
+    for (int i = 0; i < 2; i++) {
+        const struct loss_point *last = &base.losses[base.loss_count - 2 + i], *first = &tuned.losses[i];
+        assert_true(first->step == 0 && first->tokens == 0 && first->tokens_target == 0);
+        assert_string_equal(first->language, last->language);
+        assert_true(first->cross_entropy == last->cross_entropy);
+    }
+    assert_int_equal(tuned.losses[2].step, 10);
+    assert_true(tuned.curve[0].learning_rate == base.curve[0].learning_rate); /* the schedule begins anew */
+    spec->start[0] = '\0';
+    train_or_fail(spec, &random);
+    assert_int_equal(random.loss_count, base.loss_count);
+    assert_true(random.curve[0].loss > tuned.curve[0].loss);
+    assert_int_equal(remove(start), 0);
+    free(spec);
+}
+
+static void run_that_began_with_other_weights_goes_on_with_the_same_bits(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told base = {0}, whole = {0};
+    char start[FILE_PATH_SIZE];
+    begin_from(spec, &base, start);
+    spec->checkpoint[0] = '\0';
+    train_or_fail(spec, &whole);
+    for (uint32_t stop = 1; stop < spec->steps; stop += 5)
+        assert_stop_is_not_seen(spec, &whole, stop);
+    assert_int_equal(remove(start), 0);
+    free(spec);
+}
+
+static void weights_that_are_not_those_it_begins_with_are_refused(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told base = {0}, told = {0};
+    struct error error = {0};
+    struct run_ending ending;
+    char start[FILE_PATH_SIZE];
+    begin_from(spec, &base, start);
+    const struct run_sink sink = sink_to(&told);
+    spec->start_step = 23;
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
+    assert_non_null(strstr(error.message, "base.safetensors: a checkpoint of step 24, not of 23"));
+    spec->start_step = 24;
+    memcpy(spec->start_identity, "b run", 6);
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
+    assert_non_null(strstr(error.message, "a checkpoint of run a run, not of b run"));
+    assert_int_equal(remove(start), 0);
+    assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
+    assert_non_null(strstr(error.message, "base.safetensors: cannot be read"));
+    assert_int_equal(told.loss_count + told.curve_count, 0);
+    free(spec);
+}
+
 static void checkpoint_that_cannot_be_written_ends_the_run(void **state) {
     (void)state;
     struct run_spec *spec = keeping(make_spec(), 7);
@@ -555,6 +632,9 @@ int main(void) {
         cmocka_unit_test(what_a_killed_worker_left_is_removed),
         cmocka_unit_test(checkpoint_of_steps_that_nobody_knows_is_left),
         cmocka_unit_test(checkpoint_of_another_run_is_not_gone_on_from),
+        cmocka_unit_test(run_begins_with_the_weights_of_another),
+        cmocka_unit_test(run_that_began_with_other_weights_goes_on_with_the_same_bits),
+        cmocka_unit_test(weights_that_are_not_those_it_begins_with_are_refused),
         cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),
         cmocka_unit_test_setup_teardown(bf16_learns_what_fp32_learns, test_folder_make, test_folder_remove),
         cmocka_unit_test_setup_teardown(bf16_gives_other_bits_than_fp32, test_folder_make, test_folder_remove),

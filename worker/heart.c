@@ -17,18 +17,24 @@ struct heart {
     pthread_t thread;
     atomic_bool stopped;
     _Atomic double *heard; /* [ranks] omp_get_wtime() */
+    _Atomic double looked; /* when it was last looked who had been heard */
     MPI_Request *beats;    /* [ranks] the last one sent to each */
 };
 
+/* Where this process itself was stopped, or its machine, nobody was silent meanwhile. */
 static void hear(struct heart *heart) {
     MPI_Status status;
+    const double now = omp_get_wtime(), stopped = now - atomic_load(&heart->looked) - 2 * BEAT_SECONDS;
+    for (int rank = 0; stopped > 0 && rank < heart->ranks; rank++)
+        atomic_store(&heart->heard[rank], atomic_load(&heart->heard[rank]) + stopped);
     for (int here = 1; here;) {
         MPI_Iprobe(MPI_ANY_SOURCE, 0, heart->comm, &here, &status);
         if (here) {
             MPI_Recv(NULL, 0, MPI_BYTE, status.MPI_SOURCE, 0, heart->comm, MPI_STATUS_IGNORE);
-            atomic_store(&heart->heard[status.MPI_SOURCE], omp_get_wtime());
+            atomic_store(&heart->heard[status.MPI_SOURCE], now);
         }
     }
+    atomic_store(&heart->looked, now);
 }
 
 /* The next beat, if the last one is on its way: the rank may be gone. */
@@ -47,7 +53,7 @@ static void *beat(void *context) {
         for (int rank = 1; heart->rank == 0 && rank < heart->ranks; rank++)
             tell(heart, rank);
         hear(heart);
-        if (heart->rank > 0 && omp_get_wtime() - atomic_load(&heart->heard[0]) > COORDINATOR_SILENT_SECONDS) {
+        if (heart->rank > 0 && heart_silence(heart, 0) > COORDINATOR_SILENT_SECONDS) {
             fprintf(stderr, "sweep: rank %d: no sign of the coordinator for a minute; ending\n", heart->rank);
             _exit(ERROR_FAILED);
         }
@@ -68,6 +74,7 @@ int heart_start(struct heart **heart, MPI_Comm comm, struct error *error) {
     MPI_Comm_size(comm, &made->ranks);
     made->heard = calloc((size_t)made->ranks, sizeof *made->heard);
     made->beats = malloc((size_t)made->ranks * sizeof(MPI_Request));
+    atomic_init(&made->looked, omp_get_wtime());
     for (int rank = 0; made->heard && made->beats && rank < made->ranks; rank++) {
         atomic_init(&made->heard[rank], omp_get_wtime());
         made->beats[rank] = MPI_REQUEST_NULL;
@@ -82,7 +89,7 @@ int heart_start(struct heart **heart, MPI_Comm comm, struct error *error) {
 }
 
 double heart_silence(const struct heart *heart, int rank) {
-    return omp_get_wtime() - atomic_load(&heart->heard[rank]);
+    return atomic_load(&heart->looked) - atomic_load(&heart->heard[rank]);
 }
 
 void heart_stop(struct heart *heart) {

@@ -16,7 +16,7 @@ struct heart;
 /* Begins to beat; collective over comm, which needs MPI_THREAD_MULTIPLE. */
 int heart_start(struct heart **heart, MPI_Comm comm, struct error *error);
 
-/* Seconds since the coordinator has heard of a worker. */
+/* Seconds since the coordinator has heard of a worker, of those that it was not stopped itself. */
 double heart_silence(const struct heart *heart, int rank);
 
 /* Ends the thread; NULL is allowed. */

@@ -39,6 +39,12 @@ struct run_spec {
     uint64_t checkpoint_steps;       /* every so many steps; 0: not so */
     uint64_t resume_most;            /* steps of the checkpoint that it may go on from, at most: what is known of it */
 
+    uint32_t keeps_last; /* 1: the last checkpoint is behind the last step, for runs that begin from it */
+
+    char start[FILE_PATH_SIZE];         /* checkpoint whose weights it begins with; "": with random ones */
+    char start_identity[IDENTITY_SIZE]; /* of the run that it must be of, */
+    uint64_t start_step;                /* and its step */
+
     uint32_t ranks; /* that train the run together (worker/group.h), as many as shards at most; 0 or 1: one */
     int32_t members[RUN_RANKS_MAX]; /* which they are in the communicator; the first leads */
     uint32_t dispatch;              /* tells the messages of these members from those of others, earlier or later */

@@ -251,7 +251,9 @@ static bool told(const struct training *training, bool (*word)(void *context)) {
 static struct decision decide(const struct training *training, uint64_t done) {
     const struct run_spec *spec = training->spec;
     const bool stop = done < spec->steps && told(training, training->sink->stop);
-    return (struct decision){.stop = stop, .save = spec->checkpoint[0] && (stop || save_is_due(training, done))};
+    const bool kept = spec->keeps_last && done == spec->steps;
+    return (struct decision){.stop = stop,
+                             .save = spec->checkpoint[0] && (stop || kept || save_is_due(training, done))};
 }
 
 static double *report_of(const struct training *training, uint32_t m) {
@@ -372,6 +374,9 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
         if (model_create(&training->model, &setup, error) != 0)
             return -1;
     }
+    if (!found && spec->start[0] &&
+        model_load_weights(training->model, spec->start, spec->start_identity, spec->start_step, error) != 0)
+        return -1;
     *steps = found ? checkpoint.step : 0;
     *loss_sum = found ? checkpoint.loss_sum : 0;
     const struct run_sink *sink = training->sink;
@@ -380,7 +385,8 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
     return leads(training) && sink->begin ? sink->begin(sink->context, *steps, error) : 0;
 }
 
-/* A checkpoint; one that a full disk has no room for is left out: the run can go on from the one before. */
+/* A checkpoint; one that a full disk has no room for is left out: the run can go on from the one before. Not so the one
+ * that others begin from. */
 static int save(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
     const struct run_spec *spec = training->spec;
     struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
@@ -392,7 +398,7 @@ static int save(struct training *training, uint64_t steps, double loss_sum, stru
     training->saved = omp_get_wtime();
     const struct checkpoint_sharing sharing = {.share = share_parameters, .context = training};
     const int result = model_save(training->model, spec->checkpoint, &checkpoint, &sharing, error);
-    if (result == 0 || !error || error->code != ERROR_NO_ROOM)
+    if (result == 0 || !error || error->code != ERROR_NO_ROOM || (spec->keeps_last && steps == spec->steps))
         return result;
     if (training->sink->note)
         training->sink->note(training->sink->context, error->message);
@@ -407,6 +413,12 @@ void run_forget(const char *checkpoint) {
     remove_leftovers(checkpoint);
 }
 
+void run_forget_before(const char *checkpoint) {
+    char before[FILE_PATH_SIZE + 8];
+    path_before(before, checkpoint);
+    unlink(before);
+}
+
 static int train(struct training *training, struct run_ending *ending, struct error *error) {
     const struct run_spec *spec = training->spec;
     const struct learning_rate_schedule schedule = {.base = (double)spec->optimizer.learning_rate,
@@ -418,6 +430,8 @@ static int train(struct training *training, struct run_ending *ending, struct er
     if (resume(training, &begin, &sum, error) != 0)
         return -1;
     ending->step = begin;
+    if (begin == 0 && spec->start[0] && evaluate(training, 0, error) != 0)
+        return -1;
     const double loss_most = 2 * elementary_log(spec->shape.vocabulary);
     uint64_t summed = begin % spec->curve_steps;
     for (uint64_t step = begin; step < spec->steps; step++) {

@@ -54,6 +54,10 @@ struct run_ending {
  * until the next: a run goes on from the newer one that is whole, its own, and of spec->resume_most steps at most, and
  * else begins anew. A checkpoint that a full disk has no room for is left out.
  *
+ * Where spec->start names a checkpoint, the run begins with its weights; the optimizer, the learning rate and the data
+ * begin anew. Before the first step comes an evaluation, of 0 steps and tokens. Where spec->keeps_last is set, the run
+ * ends behind a checkpoint of its last step, or fails.
+ *
  * Where spec->ranks is more than 1, each of spec->members calls this with the same specification, and they train the
  * run together: what is told, and the checkpoints, are the same bits for any number of them. Abandoned: one of them was
  * lost; nothing was saved behind the last checkpoint.
@@ -63,7 +67,8 @@ struct run_ending {
  * ln V. */
 int run_train(const struct run_spec *spec, const struct run_sink *sink, struct run_ending *ending, struct error *error);
 
-/* Removes what a run kept in that place. */
+/* Removes what a run kept in that place; of a run that is done, all but its last checkpoint. */
 void run_forget(const char *checkpoint);
+void run_forget_before(const char *checkpoint);
 
 #endif
