@@ -29,8 +29,8 @@ for source, target, bts, state in zip(*(scores[name][mine] for name in ("source"
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot
 
-figure, axes = pyplot.subplots(figsize=(2 + 0.6 * len(languages), 1.5 + 0.5 * len(languages)))
-most = max(numpy.nanmax(abs(matrix)), 0.1)
+figure, axes = pyplot.subplots(figsize=(4 + 0.6 * len(languages), 3 + 0.5 * len(languages)))
+most = 1.5 * max(numpy.nanmax(abs(matrix)), 0.1)  # so pale that numbers stay legible
 picture = axes.imshow(matrix, cmap="RdBu", vmin=-most, vmax=most)
 axes.set_xticks(range(len(languages)), languages)
 axes.set_yticks(range(len(languages)), languages)
