@@ -10,11 +10,11 @@ enum { ROWS_MAX = 20 };
 
 static void print_groups(const struct status *status, FILE *file) {
     char done[AMOUNT_SIZE], all[AMOUNT_SIZE];
-    fprintf(file, "\n%-13s %-19s %7s %7s %7s %7s %12s\n", "group", "size", "done", "running", "waiting", "failed",
+    fprintf(file, "\n%-15s %-17s %7s %7s %7s %7s %12s\n", "group", "size", "done", "running", "waiting", "failed",
             "work");
     for (size_t g = 0; g < status->group_count; g++) {
         const struct status_group *group = &status->groups[g];
-        fprintf(file, "%-13.13s %-19.19s %7zu %7zu %7zu %7zu %10.0f %%\n", group->kind, group->size,
+        fprintf(file, "%-15.15s %-17.17s %7zu %7zu %7zu %7zu %10.0f %%\n", group->kind, group->size,
                 group->counts[RUN_DONE], group->counts[RUN_RUNNING], group->counts[RUN_WAITING],
                 group->counts[RUN_FAILED], 100 * group->flops_done / group->flops);
     }
