@@ -1,4 +1,5 @@
 /* sweep: the table of sub-commands. `sweep STUDY.yaml` runs the study. */
+#include "base/file.h"
 #include "orchestrator/command.h"
 #include "orchestrator/words.h"
 
@@ -99,8 +100,13 @@ static int run_words(int count, char **words, struct error *error) {
 static void spin_briefly(char **words) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
+    char program[FILE_PATH_SIZE];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1); /* its name is what ps shows */
+    if (length < 0)
+        return;
+    program[length] = '\0';
     setenv("GOMP_SPINCOUNT", "10000", 1);
-    execv("/proc/self/exe", words); /* where that fails, threads spin */
+    execv(program, words); /* where that fails, threads spin */
 }
 
 int main(int count, char **words) {
