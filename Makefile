@@ -120,9 +120,10 @@ bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 run
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
-	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 sweeps/atlas/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 
 clean:  ## remove what was built (text, shards and archives stay)
