@@ -105,7 +105,8 @@ static void groups_of_a_kind_may_have_tokens_and_seeds_of_their_own(void **state
     struct run_record record;
     struct language_tokens languages[1];
     struct run_spec *first = malloc(sizeof *first), *again = malloc(sizeof *again);
-    assert_true(first && again);
+    assert_non_null(first);
+    assert_non_null(again);
     record_of_run(&study, &plan, 2, languages, &record);
     assert_int_equal(record.seed, 7);
     plan_spec(&study, &plan, 0, 1, first);
@@ -430,7 +431,8 @@ static void finetuned_run_begins_with_the_last_weights_of_another(void **state) 
     struct study study;
     struct plan plan;
     struct run_spec *base_spec = malloc(sizeof *base_spec), *spec = malloc(sizeof *spec);
-    assert_true(base_spec && spec);
+    assert_non_null(base_spec);
+    assert_non_null(spec);
     plan_of(*state, "evaluation: {", finetune, &study, &plan);
     assert_int_equal(plan.count, 7);
     assert_int_equal(plan.runs[6].waits_for, 5);
