@@ -123,10 +123,11 @@ bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 run
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
-	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 sweeps/atlas/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -m 644 slurm/*.sbatch $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 
