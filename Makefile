@@ -27,7 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-ranks bench-postfit bench-coordinator bench-study torture install clean
+	bench-ranks bench-postfit bench-coordinator bench-study torture install dist deb clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -130,6 +130,16 @@ install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -m 644 sweeps/atlas/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -m 644 slurm/*.sbatch $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
+	tools/man.sh $(PROGRAM) >build/sweep.1
+	install -D -m 644 build/sweep.1 $(DESTDIR)$(PREFIX)/share/man/man1/sweep.1
+	install -D -m 644 packaging/sweep.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sweep
+
+dist:  ## build/sweep-VERSION.tar.gz, the source of the last commit
+	@mkdir -p build
+	git archive --prefix=sweep-$(VERSION)/ -o build/sweep-$(VERSION).tar.gz HEAD
+
+deb: $(PROGRAM)  ## build/sweep_VERSION_ARCHITECTURE.deb
+	@packaging/deb.sh
 
 clean:  ## remove what was built (text, shards and archives stay)
 	rm -rf build bin

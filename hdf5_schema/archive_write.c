@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/archive_file.h"
+#include "hdf5_schema/table_rows.h"
 
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -17,12 +18,6 @@ struct writer {
     const char *path;
     hid_t file;
     struct error *error;
-};
-
-/* The rows of a table. */
-struct rows {
-    const void *rows;
-    size_t count;
 };
 
 static int write_text_attribute(hid_t object, const char *name, const char *text) {
@@ -80,7 +75,7 @@ static int write_text(const struct writer *writer, hid_t group, const char *name
 }
 
 /* One column of rows as an array of its own. */
-static void *gather(const struct table *table, const struct column *column, const struct rows *rows) {
+static void *gather(const struct table *table, const struct column *column, const struct table_rows *rows) {
     const size_t size = archive_element_size(column);
     char *array = calloc(rows->count + 1, size);
     if (!array)
@@ -113,7 +108,7 @@ static hid_t create_column(hid_t group, const struct column *column, hsize_t cou
 }
 
 static int write_column(const struct writer *writer, hid_t group, const struct table *table,
-                        const struct column *column, const struct rows *rows) {
+                        const struct column *column, const struct table_rows *rows) {
     void *array = gather(table, column, rows);
     if (!array)
         return error_set(writer->error, ERROR_FAILED, "%s: no memory for %zu rows of %s", writer->path, rows->count,
@@ -151,7 +146,7 @@ static int attach_scales(const struct writer *writer, hid_t group, const struct 
 }
 
 /* Writes a group: the table with its keys, and those behind it that add columns to it. */
-static int write_group(const struct writer *writer, size_t first, const struct rows *rows) {
+static int write_group(const struct writer *writer, size_t first, const struct table_rows *rows) {
     const struct table *keys = &schema_tables[first];
     const hid_t properties = make_properties(H5P_GROUP_CREATE);
     const hid_t group = H5Gcreate2(writer->file, keys->group, H5P_DEFAULT, properties, H5P_DEFAULT);
@@ -190,68 +185,15 @@ static int write_study(const struct writer *writer, const struct study_record *s
     return result;
 }
 
-/* The three tables below hold what study_data holds in another form. The caller frees them; NULL: no memory. */
-
-static struct run_slice *make_slices(const struct study_data *data) {
-    struct run_slice *slices = calloc(data->run_count + 1, sizeof *slices);
-    if (slices)
-        archive_slices(data, slices);
-    return slices;
-}
-
-static struct language_tokens *make_mixtures(const struct study_data *data, size_t *count) {
-    *count = 0;
-    for (size_t r = 0; r < data->run_count; r++)
-        *count += data->runs[r].language_count;
-    struct language_tokens *rows = calloc(*count + 1, sizeof *rows), *row = rows;
-    for (size_t r = 0; rows && r < data->run_count; r++)
-        for (uint32_t l = 0; l < data->runs[r].language_count; l++, row++) {
-            *row = data->runs[r].languages[l];
-            row->run = data->runs[r].run;
-        }
-    return rows;
-}
-
-static struct law_parameter_row *make_law_parameters(const struct study_data *data, size_t *count) {
-    *count = 0;
-    for (size_t i = 0; i < data->law_count; i++)
-        *count += data->laws[i].parameter_count;
-    struct law_parameter_row *rows = calloc(*count + 1, sizeof *rows), *row = rows;
-    for (size_t i = 0; rows && i < data->law_count; i++)
-        for (uint32_t p = 0; p < data->laws[i].parameter_count; p++)
-            *row++ = (struct law_parameter_row){(uint32_t)i, data->laws[i].parameters[p]};
-    return rows;
-}
-
 static int write_tables(const struct writer *writer, const struct study_data *data) {
-    size_t mixture_count, parameter_count;
-    struct run_slice *slices = make_slices(data);
-    struct language_tokens *mixtures = make_mixtures(data, &mixture_count);
-    struct law_parameter_row *parameters = make_law_parameters(data, &parameter_count);
-    const struct rows rows[TABLE_COUNT] = {
-        [TABLE_RUNS] = {data->runs, data->run_count},
-        [TABLE_OUTCOMES] = {data->outcomes, data->run_count},
-        [TABLE_SLICES] = {slices, data->run_count},
-        [TABLE_EXECUTION] = {data->outcomes, data->run_count},
-        [TABLE_MIXTURES] = {mixtures, mixture_count},
-        [TABLE_TOKENS] = {data->seen, data->seen_count},
-        [TABLE_CURVES] = {data->curves, data->curve_count},
-        [TABLE_LOSSES] = {data->losses, data->loss_count},
-        [TABLE_TRANSFER] = {data->transfer, data->transfer_count},
-        [TABLE_ADAPTATION] = {data->adaptation, data->adaptation_count},
-        [TABLE_CROSSOVERS] = {data->crossovers, data->crossover_count},
-        [TABLE_LAWS] = {data->laws, data->law_count},
-        [TABLE_LAW_PARAMETERS] = {parameters, parameter_count},
-    };
-    int result = slices && mixtures && parameters
-                     ? 0
-                     : error_set(writer->error, ERROR_FAILED, "%s: no memory for its tables", writer->path);
+    struct table_rows rows[TABLE_COUNT];
+    if (table_rows_make(data, rows) != 0)
+        return error_set(writer->error, ERROR_FAILED, "%s: no memory for its tables", writer->path);
+    int result = 0;
     for (size_t t = 0; result == 0 && t < TABLE_COUNT; t++)
         if (schema_tables[t].key_count > 0)
             result = write_group(writer, t, rows);
-    free(slices);
-    free(mixtures);
-    free(parameters);
+    table_rows_free(rows);
     return result;
 }
 

@@ -47,6 +47,9 @@ int journal_open(struct journal **journal, const char *path, struct study_data *
 /* Is there a lock of another host, which journal_open would watch? owner: "process 17 on host north". */
 bool journal_locked_elsewhere(const char *path, char *owner, size_t size);
 
+/* Whose lock is there, if any? silence: seconds since its owner counted last, by the clocks of both hosts. */
+bool journal_owner(const char *path, char *owner, size_t size, double *silence);
+
 /* Reads a journal without writing to it (a torn tail is skipped and told). */
 int journal_read(const char *path, struct study_data *data, uint64_t *torn_bytes, struct error *error);
 

@@ -218,13 +218,38 @@ void journal_lock_release(struct journal_lock *lock) {
     let_go(lock);
 }
 
-bool journal_locked_elsewhere(const char *path, char *owner, size_t size) {
-    char lock_path[FILE_PATH_SIZE], host[256] = "";
-    struct owner found;
-    if (snprintf(lock_path, sizeof lock_path, "%s.lock", path) >= FILE_PATH_SIZE ||
-        look(lock_path, &found) != LINE_OWNER || gethostname(host, sizeof host - 1) != 0 ||
-        strcmp(found.host, host) == 0)
+/* The lock file of a journal as it is now; heard: when its line was written last. */
+static bool look_at_lock(const char *journal_path, struct owner *owner, struct timespec *heard) {
+    char path[FILE_PATH_SIZE];
+    struct stat status;
+    if (snprintf(path, sizeof path, "%s.lock", journal_path) >= FILE_PATH_SIZE || look(path, owner) != LINE_OWNER ||
+        stat(path, &status) != 0)
         return false;
-    snprintf(owner, size, "process %ld on host %s", found.process, found.host);
+    *heard = status.st_mtim;
+    return true;
+}
+
+static void print_owner(const struct owner *owner, char *text, size_t size) {
+    snprintf(text, size, "process %ld on host %s", owner->process, owner->host);
+}
+
+bool journal_locked_elsewhere(const char *path, char *owner, size_t size) {
+    char host[256] = "";
+    struct owner found;
+    struct timespec heard;
+    if (!look_at_lock(path, &found, &heard) || gethostname(host, sizeof host - 1) != 0 || strcmp(found.host, host) == 0)
+        return false;
+    print_owner(&found, owner, size);
+    return true;
+}
+
+bool journal_owner(const char *path, char *owner, size_t size, double *silence) {
+    struct owner found;
+    struct timespec heard, now;
+    if (!look_at_lock(path, &found, &heard))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *silence = (double)(now.tv_sec - heard.tv_sec) + 1e-9 * (double)(now.tv_nsec - heard.tv_nsec);
+    print_owner(&found, owner, size);
     return true;
 }

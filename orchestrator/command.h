@@ -63,6 +63,8 @@ int command_scales(const struct command *command, int count, char **words, struc
 int command_fit(const struct command *command, int count, char **words, struct error *error);
 int command_advise(const struct command *command, int count, char **words, struct error *error);
 int command_export(const struct command *command, int count, char **words, struct error *error);
+int command_init(const struct command *command, int count, char **words, struct error *error);
+int command_status(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
 int command_archive_rebuild(const struct command *command, int count, char **words, struct error *error);
 int command_archive_mend(const struct command *command, int count, char **words, struct error *error);

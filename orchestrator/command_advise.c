@@ -2,6 +2,7 @@
 #include "model/scales.h"
 #include "orchestrator/advise_print.h"
 #include "orchestrator/command.h"
+#include "orchestrator/status.h"
 
 #include <math.h>
 #include <omp.h>
@@ -29,20 +30,6 @@ struct advise_request {
 
 /* ---- the budget ---- */
 
-/* GFLOP/s of a core while the finished runs of a study trained; of one that was resumed, in its last attempt. NaN:
- * there are none. */
-static double study_speed(const struct study_data *data) {
-    double flops = 0, core_seconds = 0;
-    for (size_t r = 0; r < data->run_count; r++) {
-        const struct run_outcome *outcome = &data->outcomes[r];
-        if (outcome->status != RUN_DONE)
-            continue;
-        flops += data->runs[r].flops * (1 - (double)outcome->resumed / (double)data->runs[r].steps);
-        core_seconds += outcome->seconds * outcome->ranks * outcome->threads;
-    }
-    return flops > 0 && core_seconds > 0 ? flops / core_seconds / 1e9 : NAN;
-}
-
 /* Fills flops, core_hours and gflops. */
 static int find_budget(const struct advise_request *request, struct advised *advised, struct error *error) {
     const bool hours = !isnan(request->core_hours);
@@ -52,7 +39,7 @@ static int find_budget(const struct advise_request *request, struct advised *adv
         return error_set(error, ERROR_INPUT,
                          "advise: --speed turns --core-hours into FLOP; without them it has no use");
     advised->core_hours = request->core_hours;
-    advised->gflops = !hours || !isnan(request->speed) ? request->speed : study_speed(&request->source.data);
+    advised->gflops = !hours || !isnan(request->speed) ? request->speed : status_speed(&request->source.data, NAN);
     if (hours && isnan(advised->gflops))
         return error_set(error, ERROR_INPUT,
                          "advise: --core-hours needs --speed GFLOPS of a core, as `sweep bench trainer` measures; "

@@ -1,6 +1,7 @@
 /* sweep export: a table of an archive or journal as CSV or JSON lines. Unknown numbers are empty, or null. */
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
+#include "hdf5_schema/table_rows.h"
 #include "orchestrator/command.h"
 #include "orchestrator/file_kind.h"
 
@@ -8,13 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* Row i of each table as an object, whose keys are the columns in their order. NULL: no memory, or a text that is not
- * UTF-8. */
-
+/* Of /runs and /execution what tells a run, with its languages in a word: a row as an object as below. */
 static json_t *run_row(const struct study_data *data, size_t i) {
     const struct run_record *run = &data->runs[i];
     const struct run_outcome *outcome = &data->outcomes[i];
@@ -31,39 +26,84 @@ static json_t *run_row(const struct study_data *data, size_t i) {
         "seed", (json_int_t)run->seed, "cause", outcome->cause);
 }
 
-static json_t *curve_row(const struct study_data *data, size_t i) {
-    const struct curve_point *point = &data->curves[i];
-    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "run", (json_int_t)point->run, "step", (json_int_t)point->step,
-                     "tokens", (json_int_t)point->tokens, "learning_rate", number(point->learning_rate), "loss",
-                     number(point->loss));
+static json_t *number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *loss_row(const struct study_data *data, size_t i) {
-    const struct loss_point *point = &data->losses[i];
-    return json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:o}", "run", (json_int_t)point->run, "step",
-                     (json_int_t)point->step, "tokens", (json_int_t)point->tokens, "tokens_target",
-                     (json_int_t)point->tokens_target, "language", point->language, "set", point->set, "cross_entropy",
-                     number(point->cross_entropy), "unigram_normalised", number(point->unigram_normalised),
-                     "bits_per_byte", number(point->bits_per_byte));
-}
-
-static json_t *transfer_row(const struct study_data *data, size_t i) {
-    const struct transfer_record *score = &data->transfer[i];
-    return json_pack("{s:s, s:s, s:o, s:o, s:s}", "source", score->source, "target", score->target, "d",
-                     number(score->d), "bts", number(score->bts), "state", score->state);
-}
-
+/* A table under the name of its group. One that is more than a group's columns has a function that makes its rows. */
 static const struct export_table {
     const char *name;
+    const char *columns; /* of them, in this order; NULL: all */
     json_t *(*row)(const struct study_data *data, size_t i);
-    size_t count_offset; /* of the number of its rows in struct study_data */
+    enum table_number number;
+    bool worked_out; /* after the runs: no journal holds it */
 } tables[] = {
-    {"runs", run_row, offsetof(struct study_data, run_count)},
-    {"curves", curve_row, offsetof(struct study_data, curve_count)},
-    {"losses", loss_row, offsetof(struct study_data, loss_count)},
-    {"transfer", transfer_row, offsetof(struct study_data, transfer_count)},
+    {.name = "runs", .number = TABLE_RUNS, .row = run_row},
+    {.name = "execution", .number = TABLE_EXECUTION},
+    {.name = "mixtures", .number = TABLE_MIXTURES},
+    {.name = "tokens", .number = TABLE_TOKENS},
+    {.name = "curves", .number = TABLE_CURVES},
+    {.name = "losses",
+     .number = TABLE_LOSSES,
+     .columns = "run step tokens tokens_target language set cross_entropy unigram_normalised bits_per_byte"},
+    {.name = "transfer", .number = TABLE_TRANSFER, .columns = "source target d bts state", .worked_out = true},
+    {.name = "adaptation", .number = TABLE_ADAPTATION, .worked_out = true},
+    {.name = "crossovers", .number = TABLE_CROSSOVERS, .worked_out = true},
+    {.name = "laws", .number = TABLE_LAWS, .worked_out = true},
+    {.name = "law_parameters", .number = TABLE_LAW_PARAMETERS, .worked_out = true},
 };
 enum { TABLES = sizeof tables / sizeof *tables };
+
+#define TABLE_NAMES                                                                                                    \
+    "runs, execution, mixtures, tokens, curves, losses, transfer, adaptation, crossovers, laws or law_parameters"
+
+static json_t *cell(const struct column *column, const void *row) {
+    const void *field = (const char *)row + column->offset;
+    switch (column->type) {
+    case COLUMN_U32:
+        return json_integer(*(const uint32_t *)field);
+    case COLUMN_I32:
+        return json_integer(*(const int32_t *)field);
+    case COLUMN_U64:
+        return json_integer((json_int_t) * (const uint64_t *)field);
+    case COLUMN_F64:
+        return number(*(const double *)field);
+    case COLUMN_TEXT:
+        return json_string(field);
+    case COLUMN_STATUS:
+        return json_string(run_status_name(*(const enum run_status *)field));
+    }
+    return NULL;
+}
+
+static bool add_cell(json_t *object, const struct column *column, const void *row) {
+    return json_object_set_new(object, column->name, cell(column, row)) == 0;
+}
+
+static const struct column *find_column(const struct table *schema, const char *name, size_t length) {
+    const struct column *column = schema->columns;
+    while (strlen(column->name) != length || strncmp(column->name, name, length) != 0)
+        column++;
+    return column;
+}
+
+/* A row as an object whose keys are the columns in their order. NULL: no memory, or a text that is not UTF-8. */
+static json_t *schema_row(const struct export_table *table, const void *row) {
+    const struct table *schema = &schema_tables[table->number];
+    json_t *object = json_object();
+    bool good = object != NULL;
+    for (size_t c = 0; good && !table->columns && c < schema->column_count; c++)
+        good = add_cell(object, &schema->columns[c], row);
+    size_t length;
+    for (const char *name = table->columns; good && name && *name; name += length + (name[length] == ' ')) {
+        length = strcspn(name, " ");
+        good = add_cell(object, find_column(schema, name, length), row);
+    }
+    if (good)
+        return object;
+    json_decref(object);
+    return NULL;
+}
 
 /* A text as RFC 4180 has it: in quotes when it holds a comma, a quote or an end of line. */
 static void print_csv_text(const char *text) {
@@ -98,16 +138,27 @@ static void print_csv_row(json_t *row, bool header) {
     putchar('\n');
 }
 
+static json_t *table_row(const struct export_table *table, const struct study_data *data, const void *rows, size_t i) {
+    return table->row ? table->row(data, i)
+                      : schema_row(table, (const char *)rows + i * schema_tables[table->number].struct_size);
+}
+
 /* The header comes from a blank row, so that a table without rows has one. */
 static int print_csv_header(const struct export_table *table, struct error *error) {
+    static const union {
+        struct run_record run;
+        struct run_outcome outcome;
+        struct loss_point loss;
+        struct transfer_record transfer;
+        struct adaptation_record adaptation;
+        struct crossover_record crossover;
+        struct law_record law;
+        struct law_parameter_row parameter;
+    } blank;
     struct run_record run = {0};
     struct run_outcome outcome = {0};
-    struct curve_point curve = {0};
-    struct loss_point loss = {0};
-    struct transfer_record transfer = {0};
-    const struct study_data blank = {
-        .runs = &run, .outcomes = &outcome, .curves = &curve, .losses = &loss, .transfer = &transfer};
-    json_t *row = table->row(&blank, 0);
+    const struct study_data data = {.runs = &run, .outcomes = &outcome};
+    json_t *row = table_row(table, &data, &blank, 0);
     if (!row)
         return error_set(error, ERROR_FAILED, "export: no memory");
     print_csv_row(row, true);
@@ -115,13 +166,12 @@ static int print_csv_header(const struct export_table *table, struct error *erro
     return 0;
 }
 
-static int print_table(const struct export_table *table, const struct study_data *data, bool jsonl,
-                       struct error *error) {
-    const size_t count = *(const size_t *)(const void *)((const char *)data + table->count_offset);
+static int print_rows(const struct export_table *table, const struct study_data *data, const struct table_rows *rows,
+                      bool jsonl, struct error *error) {
     if (!jsonl && print_csv_header(table, error) != 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        json_t *row = table->row(data, i);
+    for (size_t i = 0; i < rows->count; i++) {
+        json_t *row = table_row(table, data, rows->rows, i);
         if (!row)
             return error_set(error, ERROR_FAILED, "export: row %zu of %s holds a text that is not UTF-8", i,
                              table->name);
@@ -138,6 +188,16 @@ static int print_table(const struct export_table *table, const struct study_data
     return 0;
 }
 
+static int print_table(const struct export_table *table, const struct study_data *data, bool jsonl,
+                       struct error *error) {
+    struct table_rows rows[TABLE_COUNT];
+    if (table_rows_make(data, rows) != 0)
+        return error_set(error, ERROR_FAILED, "export: no memory for the tables");
+    const int result = print_rows(table, data, &rows[table->number], jsonl, error);
+    table_rows_free(rows);
+    return result;
+}
+
 static int read_study_data(const char *path, const struct export_table *table, struct study_data *data,
                            struct error *error) {
     enum file_kind kind;
@@ -148,16 +208,16 @@ static int read_study_data(const char *path, const struct export_table *table, s
         return archive_read(path, data, error);
     if (kind != FILE_KIND_JOURNAL)
         return error_set(error, ERROR_INPUT, "%s: neither an archive nor a journal of sweep", path);
-    if (table->count_offset == offsetof(struct study_data, transfer_count))
-        return error_set(error, ERROR_INPUT, "%s: a journal holds no transfer scores; export them from its archive",
-                         path);
+    if (table->worked_out)
+        return error_set(error, ERROR_INPUT, "%s: a journal holds no %s; export it from its archive", path,
+                         table->name);
     return journal_read(path, data, &torn_bytes, error);
 }
 
 int command_export(const struct command *command, int count, char **words, struct error *error) {
     const char *path, *table_name = NULL, *format = "csv";
     const struct option options[] = {
-        {"--table", "NAME", "runs, curves, losses or transfer", .text = &table_name},
+        {"--table", "NAME", TABLE_NAMES, .text = &table_name},
         {"--format", "FORMAT", "csv (default) or jsonl", .text = &format},
         {0},
     };
@@ -169,7 +229,7 @@ int command_export(const struct command *command, int count, char **words, struc
         if (table_name && strcmp(tables[t].name, table_name) == 0)
             table = &tables[t];
     if (!table)
-        return error_set(error, ERROR_INPUT, "export: --table %s; it is runs, curves, losses or transfer",
+        return error_set(error, ERROR_INPUT, "export: --table %s; it is " TABLE_NAMES,
                          table_name ? table_name : "is missing");
     const bool jsonl = strcmp(format, "jsonl") == 0;
     if (!jsonl && strcmp(format, "csv") != 0)

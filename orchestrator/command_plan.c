@@ -1,5 +1,6 @@
 /* sweep plan: what would run, what it costs and how long some number of workers would take, as a table of 80 columns or
  * as JSON. */
+#include "orchestrator/amount.h"
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/precision.h"
@@ -34,19 +35,6 @@ static struct totals sum_runs(const struct study *study, const struct plan *plan
             totals.longest = r;
     }
     return totals;
-}
-
-/* "1.02 M": three digits and a prefix, so that a unit may follow. */
-enum { AMOUNT_SIZE = 16 };
-static const char *amount(double value, char text[AMOUNT_SIZE]) {
-    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
-    size_t p = 0;
-    while (value >= 999.5 && p + 1 < sizeof prefixes / sizeof *prefixes) {
-        value /= 1000;
-        p++;
-    }
-    snprintf(text, AMOUNT_SIZE, "%.3g%s%s", value, p ? " " : "", prefixes[p]);
-    return text;
 }
 
 /* Prints words one after the other, indented lines of at most 80 columns. */

@@ -12,11 +12,13 @@
 static const struct command run_study = {"STUDY.yaml", "", "run or resume a study, alone or under mpirun", command_run};
 
 static const struct command commands[] = {
+    {"init", "", "write a study file for languages and a budget", command_init},
     {"launch", "STUDY.yaml", "run or resume a study on all cores: mpirun with recovery and the right binding",
      command_launch},
     {"plan", "STUDY.yaml", "what would run: every group with its runs, tokens, FLOPs and memory", command_plan},
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
+    {"status", "ARCHIVE", "where a study stands while it runs: groups, runs, failures, time left", command_status},
     {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},

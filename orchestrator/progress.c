@@ -1,4 +1,5 @@
 #include "orchestrator/progress.h"
+#include "orchestrator/amount.h"
 
 #include <math.h>
 #include <omp.h>
@@ -7,16 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-void progress_format_seconds(char text[16], double seconds) {
-    const unsigned whole = seconds > 0 ? seconds < 1e8 ? (unsigned)(seconds + 0.5) : 100000000 : 0;
-    if (whole >= 3600)
-        snprintf(text, 16, "%uh%02um", whole / 3600, whole / 60 % 60);
-    else if (whole >= 60)
-        snprintf(text, 16, "%um%02us", whole / 60, whole % 60);
-    else
-        snprintf(text, 16, "%us", whole);
-}
 
 int progress_begin(struct progress *progress, const struct schedule *schedule, bool quiet, struct error *error) {
     *progress = (struct progress){.schedule = schedule, .quiet = quiet, .began = omp_get_wtime()};
@@ -70,9 +61,9 @@ void progress_show(struct progress *progress) {
     progress->shown = now;
     const size_t *counts = progress->schedule->counts;
     const double elapsed = now - progress->began;
-    char left[16] = "?";
+    char left[AMOUNT_SIZE] = "?";
     if (progress->flops_done > 0)
-        progress_format_seconds(left, elapsed * progress->flops_left / progress->flops_done);
+        amount_seconds(elapsed * progress->flops_left / progress->flops_done, left);
     clear_line(progress);
     fprintf(stderr, "%zu done  %zu running  %zu waiting  %zu failed  %.3g tokens/s  %s left%s", counts[RUN_DONE],
             counts[RUN_RUNNING], counts[RUN_WAITING], counts[RUN_FAILED],

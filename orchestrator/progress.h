@@ -33,7 +33,4 @@ void progress_show(struct progress *progress);
 /* A line of its own above the redrawn one: printf style, without newline. */
 void progress_say(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "2h03m", "4m10s", "12s". */
-void progress_format_seconds(char text[16], double seconds);
-
 #endif

@@ -21,20 +21,23 @@ refused() { # refused STATUS TEXT WORDS...: ends with that status and one line t
 }
 
 same_from_journal() {
-    for table in runs curves losses; do
+    for table in runs execution mixtures tokens curves losses; do
         "$sweep" export a.h5 --table $table >a.csv && "$sweep" export a.h5.journal --table $table >b.csv || return 1
         cmp a.csv b.csv || return 1
     done
 }
 
+tables="runs execution mixtures tokens curves losses transfer adaptation crossovers laws law_parameters"
+
 parses_as_json_and_csv() {
-    for table in runs curves losses transfer; do
+    for table in $tables; do
         "$sweep" export a.h5 --table $table --format jsonl >$table.jsonl || return 1
         "$sweep" export a.h5 --table $table >$table.csv || return 1
     done
     /usr/bin/python3 - <<'PYTHON'
 import csv, json
-for table, count in {"runs": 4, "curves": 60, "losses": 15, "transfer": 2}.items():
+for table, count in {"runs": 4, "execution": 4, "mixtures": 7, "tokens": 4, "curves": 60, "losses": 15, "transfer": 2,
+                     "adaptation": 1, "crossovers": 1, "laws": 2, "law_parameters": 4}.items():
     objects = [json.loads(line) for line in open(table + ".jsonl")]
     rows = list(csv.DictReader(open(table + ".csv", newline="")))
     assert len(objects) == len(rows) == count
@@ -49,9 +52,9 @@ refuses_others() {
     printf 'nothing in particular' >unknown.txt
     refused 2 "no file of sweep" check unknown.txt && refused 2 "nowhere.h5" check nowhere.h5 &&
         refused 2 "neither an archive nor a journal" export unknown.txt --table runs &&
-        refused 2 "--table laws" export a.h5 --table laws && refused 2 "--table is missing" export a.h5 &&
+        refused 2 "--table law;" export a.h5 --table law && refused 2 "--table is missing" export a.h5 &&
         refused 2 "--format xml" export a.h5 --table runs --format xml &&
-        refused 2 "holds no transfer scores" export a.h5.journal --table transfer
+        refused 2 "holds no transfer" export a.h5.journal --table transfer
 }
 
 damage() {
@@ -66,7 +69,28 @@ mended() {
         refused 2 "-o ARCHIVE is missing" archive rebuild a.h5.journal
 }
 
-echo 1..12
+# All but runs, losses and transfer have the columns of the archive.
+has_the_columns_of_the_archive() {
+    for table in execution mixtures tokens curves adaptation crossovers laws law_parameters; do
+        "$sweep" export a.h5 --table $table >$table.csv || return 1
+    done
+    /usr/bin/python3 - <<'PYTHON'
+import csv, h5py
+with h5py.File("a.h5") as f:
+    for table in "execution mixtures tokens curves adaptation crossovers laws law_parameters".split():
+        rows = list(csv.DictReader(open(table + ".csv", newline="")))
+        assert set(rows[0]) == set(f[table]), table
+        for name in f[table]:
+            for row, value in zip(rows, f[table][name]):
+                text = row[name]
+                if isinstance(value, bytes):
+                    assert text == value.decode(), (table, name)
+                else:
+                    assert (text == "" and not abs(value) < float("inf")) or float(text) == value, (table, name, text)
+PYTHON
+}
+
+echo 1..13
 check "runs have the columns of the contract" line 1 \
     run,kind,languages,scale,parameters,ranks,status,attempts,steps,tokens,seed,cause export a.h5 --table runs
 check "a cause with commas and quotes is quoted" line 3 \
@@ -79,6 +103,7 @@ check "a score that was not reached is a bound" line 3 en,fr,500000,0,bound expo
 check "losses have the columns of the contract" line 1 \
     run,step,tokens,tokens_target,language,set,cross_entropy,unigram_normalised,bits_per_byte export a.h5 --table losses
 check "CSV and JSON lines say the same" parses_as_json_and_csv
+check "tables say what stands in the archive" has_the_columns_of_the_archive
 check "a journal gives the tables of its archive" same_from_journal
 check "sound files are told in one line" line 1 \
     "a.h5: sound archive of study sample; runs: 4, done: 2, curve points: 60, losses: 15, transfer scores: 2, laws: 2" check a.h5
