@@ -63,6 +63,7 @@ int command_fit(const struct command *command, int count, char **words, struct e
 int command_advise(const struct command *command, int count, char **words, struct error *error);
 int command_export(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
+int command_report(const struct command *command, int count, char **words, struct error *error);
 int command_archive_rebuild(const struct command *command, int count, char **words, struct error *error);
 int command_archive_mend(const struct command *command, int count, char **words, struct error *error);
 int command_bench_coordinator(const struct command *command, int count, char **words, struct error *error);
