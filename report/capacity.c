@@ -84,6 +84,7 @@ static int compare_doubles(const void *left, const void *right) {
 /* The distinct values of an axis, ascending. */
 static size_t find_values(const struct excesses *excesses, char axis, double values[VALUES_MAX]) {
     size_t count = 0;
+    memset(values, 0, VALUES_MAX * sizeof *values);
     for (size_t i = 0; i < excesses->count; i++) {
         size_t k = 0;
         while (k < count && values[k] != value_of(&excesses->rows[i], axis))
@@ -120,8 +121,11 @@ static double write_cells(struct figure *figure, const struct excesses *excesses
 
 static void write_tics(FILE *script, const char *axis, const double *values, size_t count) {
     fprintf(script, "set %stics scale 0 (", axis);
-    for (size_t i = 0; i < count; i++)
-        fprintf(script, "%sgprintf('%%.3s%%c', %.3g) %zu", i > 0 ? "," : "", values[i], i);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ",'" : "'", script);
+        text_magnitude(script, values[i]);
+        fprintf(script, "' %zu", i);
+    }
     fputs(")\n", script);
 }
 

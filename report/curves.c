@@ -194,7 +194,7 @@ static size_t find_languages(const struct report *report, struct evaluated *lang
 
 static int draw_loss_curves(struct report *report, struct error *error) {
     static const char title[] = "Held-out loss by language";
-    struct evaluated languages[LANGUAGES_MAX];
+    struct evaluated languages[LANGUAGES_MAX] = {0};
     struct figure figure;
     const size_t count = find_languages(report, languages), panels = count < LANGUAGE_PANELS ? count : LANGUAGE_PANELS;
     char caption[512];

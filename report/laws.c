@@ -89,11 +89,11 @@ static int draw_points(struct report *report, const char *name, const char *titl
         write_points(&figure, &input->points[i], law);
         if (figure.panels == LAW_PANELS)
             continue;
-        snprintf(heading, sizeof heading, "%s, R² = %.3f", record->language, record->r2);
+        snprintf(heading, sizeof heading, "%s, R² = %.4f", record->language, record->r2);
         figure_panel(&figure, heading);
         if (residuals)
             fprintf(figure.script,
-                    "plot data skip 1 every :::%zu::%zu using 4:7:3 with points pt 7 ps 0.25 lc palette, 0 lc "
+                    "plot data skip 1 every :::%zu::%zu using 4:7:3 with points pt 7 ps 0.4 lc palette, 0 lc "
                     "'#000000'\n",
                     first, figure.blocks - 1);
         else
@@ -156,10 +156,10 @@ static void write_parameter(struct figure *figure, const char *law, const char *
     figure_end_block(figure);
 }
 
-/* A step of 1, 2 or 5 times a power of ten that makes about three of the range. */
+/* A step of 1, 2 or 5 times a power of ten that goes into the range three times at most. */
 static double tic_step(double range) {
     const double power = pow(10, floor(log10(range / 3))), rest = range / 3 / power;
-    return power * (rest < 2 ? 1 : rest < 5 ? 2 : 5);
+    return power * (rest <= 2 ? 2 : rest <= 5 ? 5 : 10);
 }
 
 static void plot_parameter(struct figure *figure, const char *law, const char *parameter) {

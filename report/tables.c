@@ -17,7 +17,7 @@ static void number_cell(FILE *page, const char *format, double value) {
 }
 
 static void write_parameters(FILE *page, const struct law_record *law) {
-    fputs("<td>", page);
+    fputs("<td class=\"parameters\">", page);
     for (uint32_t p = 0; p < law->parameter_count; p++) {
         const struct law_parameter *parameter = &law->parameters[p];
         fputs("<span class=\"parameter\">", page);
@@ -134,12 +134,9 @@ static void sorted_cell(FILE *page, const char *format, double shown, double val
 }
 
 static void magnitude_cell(FILE *page, double value) {
-    static const char *const names[] = {"", "k", "M", "G", "T", "P", "E"};
-    double shown = value;
-    int power = 0;
-    for (; shown >= 999.5 && power < 6; power++)
-        shown /= 1000;
-    fprintf(page, "<td class=\"n\" data-value=\"%.9g\">%.3g%s</td>", value, shown, names[power]);
+    fprintf(page, "<td class=\"n\" data-value=\"%.9g\">", value);
+    text_magnitude(page, value);
+    fputs("</td>", page);
 }
 
 static void text_cell_of(FILE *page, const char *text) {

@@ -106,6 +106,14 @@ void text_cell(FILE *out, double value) {
     text_number(out, value);
 }
 
+void text_magnitude(FILE *out, double value) {
+    static const char *const names[] = {"", "k", "M", "G", "T", "P", "E"};
+    int power = 0;
+    for (; value >= 999.5 && power < 6; power++)
+        value /= 1000;
+    fprintf(out, "%.3g%s", value, names[power]);
+}
+
 void text_base64(FILE *out, const unsigned char *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < size; i += 3) {

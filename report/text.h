@@ -22,6 +22,9 @@ void text_gnuplot(FILE *out, const char *text);
 void text_number(FILE *out, double value);
 void text_cell(FILE *out, double value);
 
+/* Writes a number >= 0 as a person reads it: 8.39M. */
+void text_magnitude(FILE *out, double value);
+
 /* Writes bytes in base64. */
 void text_base64(FILE *out, const unsigned char *bytes, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL = 30, CELL_SMALL = 26, SMALL_FROM = 20, MARGIN = 170, BEST_SEED = 1 };
+enum { CELL = 46, CELL_SMALL = 28, SMALL_FROM = 20, PERMUTATION_SEED = 1 };
 
 /* ---- the matrix ---- */
 
@@ -34,7 +34,7 @@ static bool is_best(const struct report_scores *scores, size_t target, size_t so
     const double *row = scores->scores + target * scores->count;
     int better = 0;
     for (size_t s = 0; s < scores->count; s++)
-        better += s != target && (row[s] > row[source] || (row[s] == row[source] && s < source));
+        better += s != target && (row[s] > row[source] || (s < source && row[s] == row[source]));
     return !isnan(row[source]) && better < TRANSFER_BEST;
 }
 
@@ -84,7 +84,7 @@ static bool write_state(struct figure *figure, const size_t *order, const char *
 }
 
 static void write_tics(FILE *script, const char *axis, const struct report_scores *scores, const size_t *order) {
-    fprintf(script, "set %stics scale 0 (", axis);
+    fprintf(script, "set %s (", axis);
     for (size_t i = 0; i < scores->count; i++) {
         fputs(i > 0 ? "," : "", script);
         text_gnuplot(script, scores->languages[order[i]]);
@@ -120,64 +120,72 @@ static double largest_score(const struct study_data *data, const char *size) {
     return fmin(largest, 1);
 }
 
+/* Measured cells are full, bounds hatched, predictions small: told apart without colours, too. */
 static void plot_matrix(struct figure *figure, const size_t *order) {
-    static const char *const states[] = {"measured", "bound", "predicted"};
-    /* Half the side of a cell; patterns over the colour tell states apart without it. */
-    static const double halves[] = {0.48, 0.48, 0.32};
+    static const struct {
+        const char *name, *fill;
+        double half; /* of its side */
+    } states[] = {{"measured", "solid", 0.48}, {"bound", "pattern 4", 0.46}, {"predicted", "solid", 0.34}};
+    const int font = figure->report->input->scores.count < SMALL_FROM ? 10 : 8;
     const char *separator = "plot ";
     for (int s = 0; s < 3; s++) {
-        if (!write_state(figure, order, states[s]))
+        if (!write_state(figure, order, states[s].name))
             continue;
         const size_t block = figure->blocks - 1;
+        const double half = states[s].half;
         fprintf(figure->script,
-                "%sdata skip 1 every :::%zu::%zu using 4:5:(%g):(%g):6 with boxxyerror fs solid noborder lc palette",
-                separator, block, block, halves[s], halves[s]);
+                "%sdata skip 1 every :::%zu::%zu using 4:5:(%g):(%g):6 with boxxyerror fs %s noborder lc palette",
+                separator, block, block, half, half, states[s].fill);
         separator = ", \\\n     ";
         if (s == 0)
             fprintf(figure->script,
                     "%sdata skip 1 every :::%zu::%zu using (column(8) == 1 ? column(4) : 1/0):5:(0.44):(0.44) with "
-                    "boxxyerror fs empty border lc rgb '#000000' lw 2",
-                    separator, block, block);
-        else if (s == 1)
-            fprintf(figure->script,
-                    "%sdata skip 1 every :::%zu::%zu using 4:5:(0.48):(0.48) with boxxyerror fs transparent pattern 4 "
-                    "noborder lc '#888888'",
+                    "boxxyerror lc rgb '#000000' lw 2 fs empty border lc rgb '#000000'",
                     separator, block, block);
         /* a dark cell has white digits */
         fprintf(figure->script,
-                "%sdata skip 1 every :::%zu::%zu using 4:5:7:(abs(column(6)) > 0.7*top ? 0xffffff : 0x000000) with "
-                "labels tc rgb variable font 'sans-serif,%d'",
-                separator, block, block, figure->report->input->scores.count < SMALL_FROM ? 10 : 8);
+                "%sdata skip 1 every :::%zu::%zu using 4:5:7:(%s ? 0xffffff : 0x000000) with labels tc rgb variable "
+                "font 'sans-serif,%d'",
+                separator, block, block, s == 1 ? "0" : "abs(column(6)) > 0.7*top", font);
     }
     fputc('\n', figure->script);
 }
 
+/* Where the matrix lies in its picture, in pixels. */
+enum { LEFT = 90, RIGHT = 150, TOP = 20, BOTTOM = 145, LEGEND = 240, WIDTH_LEAST = 420 };
+
 static int draw_matrix(struct report *report, struct error *error) {
     const struct report_scores *scores = &report->input->scores;
-    const int cell = scores->count < SMALL_FROM ? 2 * CELL * 3 / 4 : CELL_SMALL;
-    const int side = cell * (int)scores->count + MARGIN;
+    const int side = (scores->count < SMALL_FROM ? CELL : CELL_SMALL) * (int)scores->count,
+              height = TOP + side + BOTTOM;
+    const int width = LEFT + side + RIGHT < WIDTH_LEAST ? WIDTH_LEAST : LEFT + side + RIGHT;
+    const double top = largest_score(report->data, scores->size);
     size_t order[LANGUAGES_MAX];
     struct figure figure;
-    char title[96], caption[640];
+    char caption[640];
     order_by_family(scores, order);
-    if (figure_begin(&figure, report, "transfer-matrix", side < 460 ? 460 : side + 60, side < 300 ? 300 : side,
-                     error) != 0)
+    if (figure_begin(&figure, report, "transfer-matrix", width, height, error) != 0)
         return -1;
     fputs("source,target,state,x,y,bts,label,best_five\n", figure.csv);
     fprintf(figure.script,
             "top = %g\n"
             "set palette defined (-1 '#b35806', -0.5 '#f1a340', 0 '#f7f7f7', 0.5 '#67a9cf', 1 '#2166ac')\n"
-            "set cbrange [-top:top]\nset cblabel 'BTS: orange hurts, blue helps' offset 0,0.6\nset format cb '%%+.1f'\n"
-            "set colorbox horizontal user origin graph 0.1,char 3 size graph 0.8,char 0.7\n"
-            "set lmargin 9\nset rmargin 18\nset bmargin 8\nset tmargin 2\nunset grid\nset border 0\n"
+            "set cbrange [-top:top]\nset cbtics top/2\nset format cb '%%+.2f'\n"
+            "set cblabel 'BTS: orange hurts, blue helps' offset 0,0.6\n"
+            "set colorbox horizontal user origin screen %.4f,screen %.4f size screen %.4f,screen %.4f\n",
+            top, (double)LEFT / width, 56.0 / height, (double)(side > LEGEND ? side : LEGEND) / width, 11.0 / height);
+    fprintf(figure.script,
+            "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n"
+            "set tmargin at screen %.4f\nunset grid\nset border 0\n"
             "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset xlabel 'source' offset 0,0.3\n"
             "set ylabel 'target' offset 1,0\n",
-            largest_score(report->data, scores->size), scores->count - 1, scores->count - 1);
-    write_tics(figure.script, "x", scores, order);
-    write_tics(figure.script, "y", scores, order);
+            (double)LEFT / width, (double)(LEFT + side) / width, (double)BOTTOM / height, 1 - (double)TOP / height,
+            scores->count - 1, scores->count - 1);
+    write_tics(figure.script, scores->count < SMALL_FROM ? "xtics scale 0" : "xtics scale 0 rotate by 90 right", scores,
+               order);
+    write_tics(figure.script, "ytics scale 0", scores, order);
     write_families(figure.script, scores, order);
     plot_matrix(&figure, order);
-    snprintf(title, sizeof title, "Bilingual transfer scores");
     snprintf(
         caption, sizeof caption,
         "BTS(source→target): 0 is neutral, 1 means that tokens of the source are worth as much as those of the "
@@ -185,7 +193,7 @@ static int draw_matrix(struct report *report, struct error *error) {
         "score is lower. Small, with ~: predicted. Empty: not known. %s",
         scores->families ? "Families stand together between lines."
                          : "Families were not told; with --languages they stand together.");
-    return figure_end(&figure, title, caption, error);
+    return figure_end(&figure, "Bilingual transfer scores", caption, error);
 }
 
 /* ---- symmetry ---- */
@@ -269,7 +277,7 @@ static int plot_group(struct figure *figure, const char *group, const int *group
     const struct report_scores *scores = &figure->report->input->scores;
     struct group_effect effect;
     char heading[160];
-    if (transfer_group_effect(scores->count, scores->scores, groups, BEST_SEED, &effect, error) != 0)
+    if (transfer_group_effect(scores->count, scores->scores, groups, PERMUTATION_SEED, &effect, error) != 0)
         return -1;
     const size_t first = figure->blocks, same = write_pairs(figure, group, groups, true), middle = figure->blocks,
                  different = write_pairs(figure, group, groups, false);

@@ -190,7 +190,7 @@ static void plan_runs(struct study_data *data, const struct shape *shape, uint32
         for (uint32_t K = 3; K <= shape->languages; K += shape->languages > 6 ? 3 : 1)
             add_run(data, "multilingual", s, all, K);
     for (uint32_t s = 1; s < shape->sizes; s += shape->sizes / 3)
-        for (uint32_t l = 0; l < shape->languages; l += 2)
+        for (uint32_t l = 0; l<shape->languages; l += shape->languages> 7 ? 2 : 1)
             add_run(data, "finetune", s, &l, 1);
     const uint32_t main_size = shape->sizes / 2;
     for (uint32_t a = 0; a < shape->languages; a++)
