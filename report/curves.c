@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURVE_POINTS = 60, LOSS_POINTS = 40, LANGUAGE_PANELS = 12, KINDS_MAX = 8 };
+enum { CURVE_POINTS = 40, LOSS_POINTS = 30, LANGUAGE_PANELS = 12, KINDS_MAX = 8 };
 
 /* ---- by run ---- */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAW_PANELS = 12, POINTS_DRAWN = 600, TRAJECTORIES = 8, TRAJECTORY_POINTS = 40 };
+enum { LAW_PANELS = 12, POINTS_DRAWN = 300, TRAJECTORIES = 8, TRAJECTORY_POINTS = 40 };
 static const double NORMAL_95 = 1.959964; /* standard errors of a 95 % interval */
 
 static const struct law_record *find_law(const struct study_data *data, const char *name, const char *language) {

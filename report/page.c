@@ -228,7 +228,12 @@ static int index_losses(struct report *report, struct error *error) {
     return report->room ? 0 : error_set(error, ERROR_FAILED, "no memory for the report");
 }
 
+/* A folder that is new: mkdir is the one that knows. */
 static int make_folder(const char *path, struct error *error) {
+    char above[FILE_PATH_SIZE];
+    file_folder(above, path);
+    if (file_make_folder(above, error) != 0)
+        return -1;
     return mkdir(path, 0777) == 0 ? 0 : error_set_errno(error, ERROR_INPUT, "%s: cannot be made", path);
 }
 

@@ -144,15 +144,15 @@ static void plot_matrix(struct figure *figure, const size_t *order) {
                     separator, block, block);
         /* a dark cell has white digits */
         fprintf(figure->script,
-                "%sdata skip 1 every :::%zu::%zu using 4:5:7:(%s ? 0xffffff : 0x000000) with labels tc rgb variable "
-                "font 'sans-serif,%d'",
-                separator, block, block, s == 1 ? "0" : "abs(column(6)) > 0.7*top", font);
+                "%sdata skip 1 every :::%zu::%zu using 4:5:7:(%s ? 0xffffff : 0x000000) with labels%s tc rgb "
+                "variable font 'sans-serif,%d'",
+                separator, block, block, s == 1 ? "0" : "abs(column(6)) > 0.7*top", s == 1 ? " boxed" : "", font);
     }
     fputc('\n', figure->script);
 }
 
 /* Where the matrix lies in its picture, in pixels. */
-enum { LEFT = 90, RIGHT = 150, TOP = 20, BOTTOM = 145, LEGEND = 240, WIDTH_LEAST = 420 };
+enum { LEFT = 90, RIGHT = 150, TOP = 20, BOTTOM = 165, LEGEND = 240, WIDTH_LEAST = 420 };
 
 static int draw_matrix(struct report *report, struct error *error) {
     const struct report_scores *scores = &report->input->scores;
@@ -168,7 +168,7 @@ static int draw_matrix(struct report *report, struct error *error) {
         return -1;
     fputs("source,target,state,x,y,bts,label,best_five\n", figure.csv);
     fprintf(figure.script,
-            "top = %g\n"
+            "top = %g\nset style textbox opaque noborder margins 0.3,0.3\n"
             "set palette defined (-1 '#b35806', -0.5 '#f1a340', 0 '#f7f7f7', 0.5 '#67a9cf', 1 '#2166ac')\n"
             "set cbrange [-top:top]\nset cbtics top/2\nset format cb '%%+.2f'\n"
             "set cblabel 'BTS: orange hurts, blue helps' offset 0,0.6\n"

@@ -106,7 +106,7 @@ static void plot_trend(struct figure *figure, const char *title, const char *axi
     const struct law_record *line = find_line(figure->report->data, law);
     figure_panel(figure, title);
     fprintf(figure->script,
-            "set xlabel '%s'\nplot data skip 1 every :::%zu::%zu using 4:5 with linespoints pt 7 ps 0.2 lw 0.4 lc "
+            "set xlabel '%s'\nplot data skip 1 every :::%zu::%zu using 4:5 with lines lw 0.4 lc "
             "'#7fb8d8', 0 lc '#000000' lw 0.7",
             axis, first, figure->blocks - 1);
     if (line)
