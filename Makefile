@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 CC      = gcc
 CXX     = g++
 
-ROOMS    := base model corpus laws hdf5_schema worker bench orchestrator
+ROOMS    := base model corpus laws hdf5_schema worker report bench orchestrator
 PACKAGES := ompi-c hdf5-serial yaml-0.1 sentencepiece libxxhash jansson zlib libzstd gsl
 SOURCES  := $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.cc))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))

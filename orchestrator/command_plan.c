@@ -4,7 +4,6 @@
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/precision.h"
-#include "orchestrator/progress.h"
 #include "orchestrator/simulate.h"
 
 #include <inttypes.h>
@@ -237,16 +236,13 @@ static double core_hours(const struct imagined *imagined, const struct simulatio
 
 static void print_simulation(const struct study *study, const struct plan *plan, const struct imagined *imagined,
                              const struct simulation *simulation) {
-    char text[16], least[16];
+    char text[AMOUNT_SIZE], least[AMOUNT_SIZE];
     printf("\nsimulated  %" PRIu64 " workers of %" PRIu64 " core%s, each %.4g GFLOP/s%s\n", imagined->workers,
            imagined->threads, imagined->threads == 1 ? "" : "s", imagined->gflops,
            imagined->guessed ? " (a guess; `sweep bench trainer` measures)" : "");
-    progress_format_seconds(text, simulation->makespan);
-    progress_format_seconds(least, simulation->lower_bound);
-    printf("makespan   %s, %.1f %% above the lower bound of %s\n", text,
-           100 * (simulation->makespan / simulation->lower_bound - 1), least);
-    progress_format_seconds(text, simulation->critical_path);
-    printf("critical   %s, from ", text);
+    printf("makespan   %s, %.1f %% above the lower bound of %s\n", amount_seconds(simulation->makespan, text),
+           100 * (simulation->makespan / simulation->lower_bound - 1), amount_seconds(simulation->lower_bound, least));
+    printf("critical   %s, from ", amount_seconds(simulation->critical_path, text));
     print_run(study, plan, simulation->critical_run);
     printf("used       %.1f %% of %.4g core-hours\n", 100 * simulation->utilisation, core_hours(imagined, simulation));
 }

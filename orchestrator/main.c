@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
     {"advise", "FILE", "the best size, tokens and mixture for a budget, by fitted laws", command_advise},
+    {"report", "ARCHIVE", "a page with the figures of a study, its tables and its runs", command_report},
     {"archive rebuild", "JOURNAL", "make an archive anew from its journal", command_archive_rebuild},
     {"archive mend", "JOURNAL", "keep what stands before the damage in a journal", command_archive_mend},
     {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
