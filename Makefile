@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 CC      = gcc
 CXX     = g++
 
-ROOMS    := base model corpus laws hdf5_schema worker bench orchestrator
+ROOMS    := base model corpus laws hdf5_schema worker report bench orchestrator
 PACKAGES := ompi-c hdf5-serial yaml-0.1 sentencepiece libxxhash jansson zlib libzstd gsl
 SOURCES  := $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.cc))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
@@ -27,8 +27,7 @@ PROGRAM  := bin/sweep
 Q := $(if $(V),,@)
 
 .PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
-	bench-ranks bench-postfit bench-coordinator bench-study torture install \
-	dist deb clean
+	bench-ranks bench-postfit bench-coordinator bench-study torture install dist deb clean
 all: $(PROGRAM)  ## build bin/sweep
 
 help:  ## this list
@@ -124,10 +123,11 @@ bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 run
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep
-	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -d $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	install -d $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 sweeps/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps
+	install -m 644 sweeps/atlas/*.yaml $(DESTDIR)$(PREFIX)/share/sweep/sweeps/atlas
 	install -m 644 slurm/*.sbatch $(DESTDIR)$(PREFIX)/share/sweep/slurm
 	install -m 644 corpus/fetch/*.py $(DESTDIR)$(PREFIX)/share/sweep/corpus/fetch
 	tools/man.sh $(PROGRAM) >build/sweep.1

@@ -66,6 +66,7 @@ int command_export(const struct command *command, int count, char **words, struc
 int command_init(const struct command *command, int count, char **words, struct error *error);
 int command_status(const struct command *command, int count, char **words, struct error *error);
 int command_transfer(const struct command *command, int count, char **words, struct error *error);
+int command_report(const struct command *command, int count, char **words, struct error *error);
 int command_archive_rebuild(const struct command *command, int count, char **words, struct error *error);
 int command_archive_mend(const struct command *command, int count, char **words, struct error *error);
 int command_bench_coordinator(const struct command *command, int count, char **words, struct error *error);

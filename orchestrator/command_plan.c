@@ -50,11 +50,27 @@ static void print_words(const struct study *study, const uint32_t *languages, ui
     putchar('\n');
 }
 
+/* The runs of a group of several sizes together. */
+static void print_group_total(const struct study *study, const struct plan *plan, uint32_t g) {
+    char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE];
+    double group_tokens = 0, group_flops = 0;
+    size_t runs = 0;
+    for (size_t r = 0; r < plan->count; r++)
+        if (plan->runs[r].group == g) {
+            runs++;
+            group_tokens += (double)plan->runs[r].tokens;
+            group_flops += plan->runs[r].flops;
+        }
+    if (study->groups[g].size_count > 1)
+        printf("%-13.13s %-19s %6zu %10s %10s %8s\n", study->groups[g].name, "together", runs, "",
+               amount(group_tokens, tokens), amount(group_flops, flops));
+}
+
 static void print_groups(const struct study *study, const struct plan *plan) {
     char parameters[AMOUNT_SIZE], tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
     printf("\n%-13s %-19s %6s %10s %10s %8s %8s\n", "group", "size", "runs", "parameters", "tokens/run", "FLOP/run",
            "memory");
-    for (uint32_t g = 0; g < study->group_count; g++)
+    for (uint32_t g = 0; g < study->group_count; g++) {
         for (uint32_t s = 0; s < study->size_count; s++) {
             size_t runs = 0, costly = 0;
             for (size_t r = 0; r < plan->count; r++)
@@ -69,6 +85,8 @@ static void print_groups(const struct study *study, const struct plan *plan) {
                    amount((double)run->tokens, tokens), amount(run->flops, flops),
                    amount((double)run->memory_bytes, memory));
         }
+        print_group_total(study, plan, g);
+    }
 }
 
 /* Marks the languages that are in runs of a kind and size. Returns the most tokens of such a run. */
@@ -222,12 +240,9 @@ static void print_simulation(const struct study *study, const struct plan *plan,
     printf("\nsimulated  %" PRIu64 " workers of %" PRIu64 " core%s, each %.4g GFLOP/s%s\n", imagined->workers,
            imagined->threads, imagined->threads == 1 ? "" : "s", imagined->gflops,
            imagined->guessed ? " (a guess; `sweep bench trainer` measures)" : "");
-    amount_seconds(simulation->makespan, text);
-    amount_seconds(simulation->lower_bound, least);
-    printf("makespan   %s, %.1f %% above the lower bound of %s\n", text,
-           100 * (simulation->makespan / simulation->lower_bound - 1), least);
-    amount_seconds(simulation->critical_path, text);
-    printf("critical   %s, from ", text);
+    printf("makespan   %s, %.1f %% above the lower bound of %s\n", amount_seconds(simulation->makespan, text),
+           100 * (simulation->makespan / simulation->lower_bound - 1), amount_seconds(simulation->lower_bound, least));
+    printf("critical   %s, from ", amount_seconds(simulation->critical_path, text));
     print_run(study, plan, simulation->critical_run);
     printf("used       %.1f %% of %.4g core-hours\n", 100 * simulation->utilisation, core_hours(imagined, simulation));
 }

@@ -58,8 +58,7 @@ static int parse_filter(const struct option_list *where, struct fit_filter *filt
     return 0;
 }
 
-/* Narrows a filter to the constant part of the learning rate. */
-static int take_constant_part(const struct study_data *data, struct fit_filter *filter, struct error *error) {
+int fit_source_constant_part(const struct study_data *data, struct fit_filter *filter, struct error *error) {
     double warmup;
     if (read_setting(data, "training.warmup_steps", &warmup, error) != 0 ||
         read_setting(data, "training.decay_fraction", &filter->decay_fraction, error) != 0)
@@ -105,7 +104,7 @@ int fit_source_table(const struct fit_source *source, const struct fit_columns *
         return error_set(error, ERROR_INPUT,
                          "--loss %s; of a study it is cross_entropy, unigram_normalised or bits_per_byte", loss);
     if (parse_filter(&source->where, &filter, error) != 0 || choose_language(source, &filter, error) != 0 ||
-        take_constant_part(&source->data, &filter, error) != 0)
+        fit_source_constant_part(&source->data, &filter, error) != 0)
         return -1;
     return fit_table_of_study(&source->data, names, columns->count, &filter, table, error);
 }
@@ -119,7 +118,8 @@ int fit_source_observations(const struct fit_source *source, struct observations
                          "--law atlas takes --loss and --unique with a CSV file, --where with a study");
     if (!source->is_study)
         return observations_read(source->path, source->loss ? source->loss : "L", source->unique, observations, error);
-    return parse_filter(&source->where, &filter, error) == 0 && take_constant_part(&source->data, &filter, error) == 0
+    return parse_filter(&source->where, &filter, error) == 0 &&
+                   fit_source_constant_part(&source->data, &filter, error) == 0
                ? observations_of_study(&source->data, &filter, observations, error)
                : -1;
 }

@@ -33,6 +33,9 @@ int fit_source_table(const struct fit_source *source, const struct fit_columns *
 /* The language of those rows of a study; NULL: there are no rows. */
 const char *fit_source_language(const struct fit_source *source);
 
+/* Narrows a filter to the constant part of the learning rate, which the settings of a study tell. */
+int fit_source_constant_part(const struct study_data *data, struct fit_filter *filter, struct error *error);
+
 /* What the ATLAS law is fitted to, a table a target. */
 int fit_source_observations(const struct fit_source *source, struct observations *observations, struct error *error);
 

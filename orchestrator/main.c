@@ -1,4 +1,5 @@
 /* sweep: the table of sub-commands. `sweep STUDY.yaml` runs the study. */
+#include "base/file.h"
 #include "orchestrator/command.h"
 #include "orchestrator/words.h"
 
@@ -22,6 +23,7 @@ static const struct command commands[] = {
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
     {"advise", "FILE", "the best size, tokens and mixture for a budget, by fitted laws", command_advise},
+    {"report", "ARCHIVE", "a page with the figures of a study, its tables and its runs", command_report},
     {"archive rebuild", "JOURNAL", "make an archive anew from its journal", command_archive_rebuild},
     {"archive mend", "JOURNAL", "keep what stands before the damage in a journal", command_archive_mend},
     {"bench trainer", "", "how fast training is on this machine, against its peak", command_bench_trainer},
@@ -101,8 +103,13 @@ static int run_words(int count, char **words, struct error *error) {
 static void spin_briefly(char **words) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
+    char program[FILE_PATH_SIZE];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1); /* its name is what ps shows */
+    if (length < 0)
+        return;
+    program[length] = '\0';
     setenv("GOMP_SPINCOUNT", "10000", 1);
-    execv("/proc/self/exe", words); /* where that fails, threads spin */
+    execv(program, words); /* where that fails, threads spin */
 }
 
 int main(int count, char **words) {

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAME_SIZE = 64 /* of a family or script */ };
-
 /* An error in a cell of the line read last; columns count from 0. */
 static int cell_fault(const struct csv *csv, int column, struct error *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -181,7 +179,7 @@ void score_table_free(struct score_table *table) {
 /* ---- groups ---- */
 
 struct group_names {
-    char families[LANGUAGES_MAX][NAME_SIZE], scripts[LANGUAGES_MAX][NAME_SIZE];
+    char (*families)[GROUP_NAME_SIZE], scripts[LANGUAGES_MAX][GROUP_NAME_SIZE];
     bool read[LANGUAGES_MAX];
 };
 
@@ -189,10 +187,11 @@ enum { LANGUAGE, FAMILY, SCRIPT, COLUMNS };
 static const char *const column_names[COLUMNS] = {"language", "family", "script"};
 
 /* The name of a group in a cell. */
-static int read_name(char name[NAME_SIZE], const struct csv *csv, int column, struct error *error) {
+static int read_name(char name[GROUP_NAME_SIZE], const struct csv *csv, int column, struct error *error) {
     const size_t size = strlen(csv->cells[column]) + 1;
-    if (size > NAME_SIZE)
-        return cell_fault(csv, column, error, "a name of %zu bytes; there are none over %d", size - 1, NAME_SIZE - 1);
+    if (size > GROUP_NAME_SIZE)
+        return cell_fault(csv, column, error, "a name of %zu bytes; there are none over %d", size - 1,
+                          GROUP_NAME_SIZE - 1);
     memcpy(name, csv->cells[column], size);
     return 0;
 }
@@ -212,7 +211,7 @@ static int read_language(const struct csv *csv, const int *places, const struct 
 }
 
 /* Equal names get equal numbers: that of the first language that has the name. */
-static void number_groups(size_t count, char names[][NAME_SIZE], int *groups) {
+static void number_groups(size_t count, char names[][GROUP_NAME_SIZE], int *groups) {
     for (size_t i = 0; i < count; i++) {
         size_t first = 0;
         while (strcmp(names[first], names[i]) != 0)
@@ -246,6 +245,8 @@ int language_groups_read(struct language_groups *groups, const struct score_tabl
     struct group_names *names = calloc(1, sizeof *names);
     if (!names)
         return error_set(error, ERROR_FAILED, "no memory for families and scripts");
+    memset(groups->family_names, 0, sizeof groups->family_names);
+    names->families = groups->family_names;
     int result = csv_open(&csv, path, error);
     if (result == 0) {
         result = read_groups(groups, table, &csv, names, error);

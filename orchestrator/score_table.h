@@ -24,8 +24,11 @@ int score_table_take(struct score_table *table, const struct study_data *data, c
 
 void score_table_free(struct score_table *table);
 
+enum { GROUP_NAME_SIZE = 64 /* of a family or script */ };
+
 /* Families and scripts as numbers [n], -1 where the file says nothing. */
 struct language_groups {
+    char family_names[LANGUAGES_MAX][GROUP_NAME_SIZE];
     int families[LANGUAGES_MAX], scripts[LANGUAGES_MAX];
     size_t unknown[LANGUAGES_MAX], unknown_count; /* languages that the file lacks, or leaves without one of the two */
 };

@@ -21,6 +21,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: The sweep maintainers <maintainers@localhost>
 Depends: $libraries, openmpi-bin, python3
+Recommends: gnuplot-nox
 Section: science
 Priority: optional
 Description: multilingual scaling-law studies on CPU clusters

@@ -3,19 +3,20 @@
 # is the one of a study that was left alone.
 sweep=$(realpath bin/sweep)
 . tests/check.sh
-echo 1..11
+echo 1..14
 export OMP_NUM_THREADS=1
 mkdir "$folder/sweeps"
-# Longer runs than those of tiny.yaml, with checkpoints every few steps.
+# Longer runs than those of tiny.yaml, the largest of two ranks each, with checkpoints every few steps.
 sed -e 's/tokens: 102_400.*/tokens: 409_600/' -e 's/every_tokens: 10240/every_tokens: 40960/' \
-    -e 's/^runs:/checkpoints: {steps: 20}\n&/' sweeps/tiny.yaml >"$folder/sweeps/study.yaml"
+    -e 's/width: 64.*feed_forward: 128/&, ranks: 2/' -e 's/^runs:/checkpoints: {steps: 20}\n&/' sweeps/tiny.yaml >"$folder/sweeps/study.yaml"
 study=$folder/sweeps/study.yaml
 
 "$sweep" "$study" --archive "$folder/alone.h5" >"$folder/log" 2>&1 || echo "# the study fails: $(tail -1 "$folder/log")"
-same() { h5diff -q --exclude-path /execution --exclude-path /study/file "$folder/alone.h5" "$folder/$1.h5"; }
+alone=$folder/alone.h5
+same() { h5diff -q --exclude-path /execution --exclude-path /study/file "$alone" "$folder/$1.h5"; }
 
-# with_fault NAME FUNCTION: runs the study over four ranks with mpirun's recovery, calls FUNCTION with the process of a
-# worker once there are checkpoints, and waits for the end of rank 0; mpirun itself may wait for dead ranks for ever.
+# with_fault NAME FUNCTION: runs the study over four ranks with mpirun's recovery, calls FUNCTION with the processes of
+# all ranks once there are checkpoints, and waits for the end of rank 0; mpirun itself may wait for dead ranks for ever.
 with_fault() {
     OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_orte_abort_on_non_zero_status=0 \
         mpirun -n 4 "$sweep" "$study" --archive "$folder/$1.h5" >"$folder/$1.log" 2>&1 &
@@ -25,28 +26,49 @@ with_fault() {
         sleep 0.05
     done
     workers=($(pgrep -x -P $mpirun sweep | sort -n))
-    "$2" "${workers[1]}"
+    "$2" "${workers[@]}"
     for _ in $(seq 1200); do
         kill -0 "${workers[0]}" 2>/dev/null || break
         sleep 0.05
     done
+    ! kill -0 "${workers[0]}" 2>/dev/null
+    ended=$?
     kill -KILL "${workers[@]}" $mpirun 2>/dev/null
     wait $mpirun 2>/dev/null
     cat "$folder/$1.log"
+    return $ended
 }
-die() { kill -KILL "$1"; }
-freeze() { kill -STOP "$1"; }
+die() { kill -KILL "$2"; }
+freeze() { kill -STOP "$3"; }
 doze() {
-    kill -STOP "$1"
+    kill -STOP "$2"
     sleep 10
-    kill -CONT "$1"
+    kill -CONT "$2"
 }
+all_doze() {
+    kill -STOP "$@"
+    sleep 10
+    kill -CONT "$@"
+}
+die_idle() { kill -KILL "$4"; }
 dies() { with_fault died die && grep -q 'silent for 8 seconds' "$folder/died.log" && same died; }
 freezes() { with_fault frozen freeze && grep -q 'silent for 8 seconds' "$folder/frozen.log" && same frozen; }
 dozes() { with_fault dozed doze && grep -q 'is back' "$folder/dozed.log" && same dozed; }
 check "a worker that is killed: its run goes on elsewhere, the archive is the same" dies
 check "a worker that freezes" freezes
 check "a worker that freezes for a while is welcome again" dozes
+all_dozes() { with_fault all_dozed all_doze && ! grep -q 'silent' "$folder/all_dozed.log" && same all_dozed; }
+check "nobody is missed when all were stopped for a while" all_dozes
+
+# One run, of two of the three workers.
+sed -e '/name: w8\|name: w24/d' -e '/bilingual:/d' -e 's/monolingual:/&\n    languages: [xa]/' "$study" >"$folder/sweeps/single.yaml"
+many=$study study=$folder/sweeps/single.yaml alone=$folder/single.h5
+"$sweep" "$study" --archive "$alone" >"$folder/log" 2>&1 || echo "# the run fails: $(tail -1 "$folder/log")"
+waits() { with_fault member die && same member; }
+check "a run that lost one of its two ranks is not left over while a third is idle" waits
+ends() { with_fault idle die_idle && same idle; }
+check "a study ends though an idle worker has just died" ends
+study=$many alone=$folder/alone.h5
 
 # Ten times the learning rate times the weight decay: weights grow ninefold at each step.
 sed 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study" >"$folder/sweeps/broken.yaml"
@@ -87,10 +109,10 @@ full_disk() {
 mkdir "$folder/disk"
 if unshare -m true 2>/dev/null; then
     export -f full_disk same
-    export folder sweep study
+    export folder sweep study alone
     check "a full disk is waited for, and the archive is the same" unshare -m bash -c full_disk
     check "and said" grep 'paused: .*No space left' "$folder/full.log"
 else
-    echo "ok 10 # SKIP a full disk: no right to mount one"
-    echo "ok 11 # SKIP a full disk is said"
+    echo "ok 13 # SKIP a full disk: no right to mount one"
+    echo "ok 14 # SKIP a full disk is said"
 fi

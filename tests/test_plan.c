@@ -105,7 +105,8 @@ static void groups_of_a_kind_may_have_tokens_and_seeds_of_their_own(void **state
     struct run_record record;
     struct language_tokens languages[1];
     struct run_spec *first = malloc(sizeof *first), *again = malloc(sizeof *again);
-    assert_true(first && again);
+    assert_non_null(first);
+    assert_non_null(again);
     record_of_run(&study, &plan, 2, languages, &record);
     assert_int_equal(record.seed, 7);
     plan_spec(&study, &plan, 0, 1, first);
@@ -359,6 +360,70 @@ static void run_with_its_own_vocabulary_is_another_run_on_other_shards(void **st
     study_free(&shared_study);
 }
 
+/* Reads a study with as much text as Unimax wants. */
+static void read_large_plan(const char *path, struct study *study, struct plan *plan) {
+    struct error error = {0};
+    assert_int_equal(study_read(path, study, stderr, &error), 0);
+    assert_int_equal(plan_make(study, plan, &error), 0);
+    for (uint32_t l = 0; l < study->language_count; l++)
+        study->train_tokens[l] = UINT64_C(1000000000000);
+    assert_int_equal(plan_identify(study, plan, &error), 0);
+}
+
+static size_t runs_of_group(const struct study *study, const struct plan *plan, const char *name) {
+    size_t count = 0;
+    for (size_t r = 0; r < plan->count; r++)
+        count += strcmp(study->groups[plan->runs[r].group].name, name) == 0;
+    return count;
+}
+
+/* docs/atlas-study.md */
+static void published_study_has_its_runs(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t runs;
+    } groups[] = {{"mono", 140},     {"unimax", 20},      {"multi-mono", 70},    {"pairs-mono", 50},
+                  {"pairs", 45},     {"pairs-again", 45}, {"pairs-scales", 140}, {"en-en-scales", 10},
+                  {"capacity", 120}, {"finetune", 50},    {"finetune-size", 84}};
+    static const struct {
+        const char *path;
+        size_t runs;
+    } parts[] = {{"sweeps/atlas/monolingual.yaml", 210},
+                 {"sweeps/atlas/bilingual.yaml", 360},
+                 {"sweeps/atlas/multilingual.yaml", 140},
+                 {"sweeps/atlas/finetune.yaml", 261}};
+    struct study study, part;
+    struct plan plan, part_plan;
+    read_large_plan("sweeps/atlas.yaml", &study, &plan);
+    assert_int_equal(plan.count, 774);
+    assert_int_equal(study.language_count, 419);
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+        assert_int_equal(runs_of_group(&study, &plan, groups[g].name), groups[g].runs);
+    for (size_t r = 0; r < plan.count; r++) {
+        const struct planned_run *run = &plan.runs[r];
+        const bool finetuned = strcmp(study.groups[run->group].kind, "finetune") == 0;
+        assert_int_equal(run->waits_for != WAITS_FOR_NOTHING, finetuned);
+        assert_true(run->steps >= 30000);
+        for (size_t other = 0; other < r; other++)
+            assert_string_not_equal(run->identity, plan.runs[other].identity);
+    }
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) { /* each run of a part is one of the whole */
+        read_large_plan(parts[p].path, &part, &part_plan);
+        assert_int_equal(part_plan.count, parts[p].runs);
+        for (size_t r = 0; r < part_plan.count; r++) {
+            size_t same = 0;
+            while (same < plan.count && strcmp(part_plan.runs[r].identity, plan.runs[same].identity) != 0)
+                same++;
+            assert_true(same < plan.count);
+        }
+        plan_free(&part_plan);
+        study_free(&part);
+    }
+    plan_free(&plan);
+    study_free(&study);
+}
+
 static const char finetune[] = "  finetune: {from: three, languages: [en], sizes: [large], tokens: 2e6}\n"
                                "evaluation: {";
 
@@ -366,7 +431,8 @@ static void finetuned_run_begins_with_the_last_weights_of_another(void **state) 
     struct study study;
     struct plan plan;
     struct run_spec *base_spec = malloc(sizeof *base_spec), *spec = malloc(sizeof *spec);
-    assert_true(base_spec && spec);
+    assert_non_null(base_spec);
+    assert_non_null(spec);
     plan_of(*state, "evaluation: {", finetune, &study, &plan);
     assert_int_equal(plan.count, 7);
     assert_int_equal(plan.runs[6].waits_for, 5);
@@ -509,6 +575,7 @@ int main(void) {
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
         IN_FOLDER(run_with_its_own_vocabulary_is_another_run_on_other_shards),
+        cmocka_unit_test(published_study_has_its_runs),
         IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),
         IN_FOLDER(json_adds_up),

@@ -10,7 +10,7 @@ room() { # room ROOM ALLOWED: regular expression of rooms that it may include
     ok "$found" "$1 includes nothing but $2"
 }
 only() { # only HEADER WHERE: the header is included nowhere else
-    found=$(grep -nE "^#include <$1>" -r base model corpus laws hdf5_schema worker bench orchestrator tests | grep -vE "^($2)")
+    found=$(grep -nE "^#include <$1>" -r base model corpus laws hdf5_schema worker report bench orchestrator tests | grep -vE "^($2)")
     ok "$found" "$1 is included in $2 alone"
 }
 room base 'base'
@@ -18,6 +18,7 @@ room model 'base|model'
 room corpus 'base|corpus'
 room laws 'base|laws'
 room hdf5_schema 'base|hdf5_schema'
+room report 'base|hdf5_schema|laws|report'
 room worker 'base|model|corpus|worker'
 room bench 'base|model|corpus|worker|bench'
 only 'hdf5\.h' 'hdf5_schema/|tests/test_archive.c'
