@@ -57,8 +57,6 @@ dozes() { with_fault dozed doze && grep -q 'is back' "$folder/dozed.log" && same
 check "a worker that is killed: its run goes on elsewhere, the archive is the same" dies
 check "a worker that freezes" freezes
 check "a worker that freezes for a while is welcome again" dozes
-all_dozes() { with_fault all_dozed all_doze && ! grep -q 'silent' "$folder/all_dozed.log" && same all_dozed; }
-check "nobody is missed when all were stopped for a while" all_dozes
 
 # One run, of two of the three workers.
 sed -e '/name: w8\|name: w24/d' -e '/bilingual:/d' -e 's/monolingual:/&\n    languages: [xa]/' "$study" >"$folder/sweeps/single.yaml"
@@ -68,6 +66,8 @@ waits() { with_fault member die && same member; }
 check "a run that lost one of its two ranks is not left over while a third is idle" waits
 ends() { with_fault idle die_idle && same idle; }
 check "a study ends though an idle worker has just died" ends
+all_dozes() { with_fault all_dozed all_doze && ! grep -q 'silent' "$folder/all_dozed.log" && same all_dozed; }
+check "nobody is missed when all were stopped for a while" all_dozes
 study=$many alone=$folder/alone.h5
 
 # Ten times the learning rate times the weight decay: weights grow ninefold at each step.
