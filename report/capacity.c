@@ -48,7 +48,8 @@ static int compare_language(const struct report *report, const struct run_record
         return 0;
     const double first = fmax(own.tokens[0], other.tokens[0]),
                  last = fmin(own.tokens[own.count - 1], other.tokens[other.count - 1]);
-    for (double D = exp2(ceil(log2(first))); D <= last; D *= 2) {
+    for (int power = (int)ceil(log2(first)); exp2(power) <= last; power++) {
+        const double D = exp2(power);
         double loss, reference;
         if (curve_loss_at(&own, D, &loss, NULL) != 0 || curve_loss_at(&other, D, &reference, NULL) != 0)
             continue;
@@ -96,10 +97,9 @@ static size_t find_values(const struct excesses *excesses, char axis, double val
     return count;
 }
 
-/* Means over all comparisons of a cell as a block; places count from 0. Returns the largest, in percent. */
-static double write_cells(struct figure *figure, const struct excesses *excesses, char axis, const double *x,
-                          size_t x_count, const double *y, size_t y_count) {
-    double largest = 0;
+/* Means over all comparisons of a cell as a block; places count from 0. */
+static void write_cells(struct figure *figure, const struct excesses *excesses, char axis, const double *x,
+                        size_t x_count, const double *y, size_t y_count) {
     for (size_t i = 0; i < x_count; i++)
         for (size_t k = 0; k < y_count; k++) {
             double sum = 0;
@@ -111,12 +111,10 @@ static double write_cells(struct figure *figure, const struct excesses *excesses
                 }
             if (count == 0)
                 continue;
-            const double percent = 100 * sum / (double)count;
-            largest = fmax(largest, fabs(percent));
-            fprintf(figure->csv, "%c,%zu,%zu,%g,%.6g,%.4f,%zu\n", axis, i, k, x[i], y[k], percent, count);
+            fprintf(figure->csv, "%c,%zu,%zu,%g,%.6g,%.4f,%zu\n", axis, i, k, x[i], y[k], 100 * sum / (double)count,
+                    count);
         }
     figure_end_block(figure);
-    return largest;
 }
 
 static void write_tics(FILE *script, const char *axis, const double *values, size_t count) {
@@ -129,10 +127,10 @@ static void write_tics(FILE *script, const char *axis, const double *values, siz
     fputs(")\n", script);
 }
 
-static double plot_cells(struct figure *figure, const struct excesses *excesses, char axis, const char *label) {
+static void plot_cells(struct figure *figure, const struct excesses *excesses, char axis, const char *label) {
     double x[VALUES_MAX], y[VALUES_MAX];
     const size_t x_count = find_values(excesses, 'K', x), y_count = find_values(excesses, axis, y);
-    const double largest = write_cells(figure, excesses, axis, x, x_count, y, y_count);
+    write_cells(figure, excesses, axis, x, x_count, y, y_count);
     figure_panel(figure, axis == 'N' ? "languages and size" : "languages and tokens");
     write_tics(figure->script, "x", x, x_count);
     write_tics(figure->script, "y", y, y_count);
@@ -140,10 +138,10 @@ static double plot_cells(struct figure *figure, const struct excesses *excesses,
         figure->script,
         "set ylabel '%s' offset 1,0\nset xrange [-0.5:%zu.5]\nset yrange [-0.5:%zu.5]\n"
         "plot data skip 1 every :::%zu::%zu using 2:3:(0.48):(0.46):6 with boxxyerror fs solid noborder lc palette, "
-        "data skip 1 every :::%zu::%zu using 2:3:(sprintf('%%+.1f', column(6))) with labels font 'sans-serif,9'\n",
+        "data skip 1 every :::%zu::%zu using 2:3:(sprintf('%%+.1f', column(6))):(abs(column(6)) > 0.7*top ? "
+        "0xffffff : 0x000000) with labels tc rgb variable font 'sans-serif,10'\n",
         label, x_count - 1, y_count - 1, figure->blocks - 1, figure->blocks - 1, figure->blocks - 1,
         figure->blocks - 1);
-    return largest;
 }
 
 static int draw_excesses(struct report *report, const struct excesses *excesses, struct error *error) {
@@ -164,10 +162,11 @@ static int draw_excesses(struct report *report, const struct excesses *excesses,
     fprintf(figure.script,
             "set multiplot layout 1,2 margins screen 0.08,screen 0.98,screen 0.24,screen 0.93 spacing screen 0.09,0\n"
             "set palette defined (-1 '#2166ac', -0.5 '#67a9cf', 0 '#f7f7f7', 0.5 '#f1a340', 1 '#b35806')\n"
-            "set cbrange [%g:%g]\nset format cb '%%+g'\nset cblabel 'loss against monolingual, %%' offset 0,0.6\n"
+            "top = %g\nset cbrange [-top:top]\nset format cb '%%+g'\nset cblabel 'loss against monolingual, %%' offset "
+            "0,0.6\n"
             "set colorbox horizontal user origin screen 0.25,char 2.6 size screen 0.5,char 0.7\n"
             "unset grid\nset border 0\nset xlabel 'languages K' offset 0,0.3\n",
-            -fmin(largest, 20), fmin(largest, 20));
+            fmin(largest, 20));
     plot_cells(&figure, excesses, 'N', "parameters N");
     plot_cells(&figure, excesses, 'D', "tokens of the language");
     return figure_end(&figure, title,

@@ -146,7 +146,7 @@ static void plot_language(struct figure *figure, const char *language, bool draw
                  mixed = write_language(figure, language, false);
     if (!draw || alone + mixed == 0)
         return;
-    snprintf(heading, sizeof heading, "%s: %zu + %zu runs", language, alone, mixed);
+    snprintf(heading, sizeof heading, ISOLATED ": %zu + %zu runs", language, alone, mixed);
     figure_panel(figure, heading);
     fputs("plot ", figure->script);
     if (alone > 0)

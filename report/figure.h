@@ -10,6 +10,10 @@
 #include "laws/transfer.h"
 #include "report/report.h"
 
+/* A name inside a heading, between the marks of Unicode that keep its direction of writing to itself (U+2068, U+2069).
+ */
+#define ISOLATED "\xe2\x81\xa8%s\xe2\x81\xa9"
+
 /* All that is drawn has to share. */
 struct report {
     const struct report_input *input;

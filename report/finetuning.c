@@ -52,7 +52,7 @@ static void plot_crossover(struct figure *figure, const struct crossover_record 
     for (int i = 0; i < 3; i++)
         if (strcmp(record->state, verdicts[i]) == 0)
             meaning = meanings[i];
-    snprintf(heading, sizeof heading, "%s, %s: %s", record->language, record->size, meaning);
+    snprintf(heading, sizeof heading, ISOLATED ", " ISOLATED ": %s", record->language, record->size, meaning);
     figure_panel(figure, heading);
     write_crossing(figure->script, record);
     fprintf(

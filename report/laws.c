@@ -89,7 +89,7 @@ static int draw_points(struct report *report, const char *name, const char *titl
         write_points(&figure, &input->points[i], law);
         if (figure.panels == LAW_PANELS)
             continue;
-        snprintf(heading, sizeof heading, "%s, R² = %.4f", record->language, record->r2);
+        snprintf(heading, sizeof heading, ISOLATED ", R² = %.4f", record->language, record->r2);
         figure_panel(&figure, heading);
         if (residuals)
             fprintf(figure.script,
@@ -211,7 +211,7 @@ static int draw_parameters(struct report *report, const char *law, const char *n
         return -1;
     fputs("parameter,language,row,value,low,high\n", figure.csv);
     fprintf(figure.script,
-            "set multiplot layout 1,%d margins char 10,screen 0.98,char 3,screen %.4f spacing screen 0.025,0\n"
+            "set multiplot layout 1,%d margins char 10,screen 0.98,char 3,screen %.4f spacing screen 0.04,0\n"
             "set yrange [%zu.5:0.5]\nset format x '%%g'\n",
             columns, 1 - 30.0 / height, languages);
     name_rows(figure.script, data, law);

@@ -32,6 +32,7 @@ static const char STYLE[] =
     "table { border-collapse: collapse; font-size: .85rem; } th { text-align: left; }\n"
     "td, th { padding: .2rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }\n"
     "td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }\n"
+    "#run-table td:not(:last-child) { white-space: nowrap; }\n"
     "td.failed { color: var(--bad); font-weight: bold; }\n"
     "th button { all: unset; cursor: pointer; font-weight: bold; white-space: nowrap; }\n"
     "th button:focus-visible { outline: 2px solid var(--link); }\n"

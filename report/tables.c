@@ -20,8 +20,9 @@ static void write_parameters(FILE *page, const struct law_record *law) {
     fputs("<td class=\"parameters\">", page);
     for (uint32_t p = 0; p < law->parameter_count; p++) {
         const struct law_parameter *parameter = &law->parameters[p];
-        fputs("<span class=\"parameter\">", page);
+        fputs("<span class=\"parameter\"><bdi>", page);
         text_html(page, parameter->name);
+        fputs("</bdi>", page);
         if (isfinite(parameter->value))
             fprintf(page, " = %.4g", parameter->value);
         else
@@ -108,11 +109,11 @@ static void write_not_fitted(struct report *report) {
             if (!isfinite(data->laws[i].parameters[p].value)) {
                 fputs("<li>", page);
                 text_html(page, data->laws[i].law);
-                fputc(' ', page);
+                fputs(" <bdi>", page);
                 text_html(page, data->laws[i].language);
-                fputs(": ", page);
+                fputs("</bdi>: <bdi>", page);
                 text_html(page, data->laws[i].parameters[p].name);
-                fputs(" is not determined by these points</li>\n", page);
+                fputs("</bdi> is not determined by these points</li>\n", page);
                 count++;
             }
     fprintf(page, "%s</ul>\n", count == 0 ? "<li>Everything that could be asked of these runs was fitted.</li>\n" : "");

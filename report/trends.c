@@ -106,8 +106,8 @@ static void plot_trend(struct figure *figure, const char *title, const char *axi
     const struct law_record *line = find_line(figure->report->data, law);
     figure_panel(figure, title);
     fprintf(figure->script,
-            "set xlabel '%s'\nplot data skip 1 every :::%zu::%zu using 4:5 with lines lw 0.4 lc "
-            "'#7fb8d8', 0 lc '#000000' lw 0.7",
+            "set xlabel '%s'\nplot data skip 1 every :::%zu::%zu using 4:5 with lines lw 0.7 lc "
+            "'#5aa5cd', 0 lc '#000000' lw 0.7",
             axis, first, figure->blocks - 1);
     if (line)
         fprintf(figure->script, ", %.9g + %.9g*x lw 2.5 lc '#D55E00'", line->parameters[0].value,
