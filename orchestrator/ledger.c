@@ -232,6 +232,13 @@ static void forget_start(const struct ledger *ledger, size_t run) {
     run_forget(path);
 }
 
+/* Removes what this run kept and nobody needs: it may have been trained again for one of several. */
+static void forget_kept(const struct ledger *ledger, size_t run) {
+    for (size_t other = 0; ledger->plan->runs[run].waited_for && other < ledger->plan->count; other++)
+        if (ledger->plan->runs[other].waits_for == (int64_t)run)
+            forget_start(ledger, other);
+}
+
 /* A run that is known on disk to be done needs no checkpoints. */
 static void forget_checkpoints(struct ledger *ledger) {
     char path[FILE_PATH_SIZE];
@@ -241,6 +248,7 @@ static void forget_checkpoints(struct ledger *ledger) {
             checkpoint_path(ledger->study, run, path);
             run_forget(path);
             forget_start(ledger, run);
+            forget_kept(ledger, run);
         }
     ledger->any_forgettable = false;
 }

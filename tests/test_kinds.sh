@@ -76,13 +76,13 @@ stopped() { # once finetuned runs have checkpoints
     done
     kill -TERM $process
     wait $process
-    [ $? -eq 1 ] && ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors &&
-        ! ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors.before && run 3 stopped && same stopped && swept stopped
+    [ $? -eq 1 ] && ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors.step-100 && run 3 stopped &&
+        same stopped && swept stopped
 }
 waits_in_vain() { # the multilingual runs break down
     sed -i 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study"
     run 3 broken
-    [ $? -eq 1 ] && grep -q 'and 7 wait for them; the same command tries them again' "$folder/log" &&
+    [ $? -eq 1 ] && grep -q 'and 16 wait for them; the same command tries them again' "$folder/log" &&
         grep -q 'run 0 (xa, w8) waits for run 7' "$folder/log"
 }
 
