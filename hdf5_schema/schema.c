@@ -23,7 +23,7 @@ static const struct column run_columns[] = {
 #define RUN(field, units, long_name) COLUMN(struct run_record, field, units, long_name)
     RUN(run, NULL, "number of the run in the plan, from 0"),
     RUN(identity, NULL, "hash of the resolved specification of the run"),
-    RUN(kind, NULL, "monolingual, bilingual, multilingual, finetune or monolingual-own"),
+    RUN(kind, NULL, "monolingual, bilingual, multilingual, finetune, monolingual-own or cooldown"),
     RUN(name, NULL, "name of the mixture"),
     RUN(size, NULL, "name of the model size"),
     RUN(scale, NULL, "published scale; -1: own dimensions"),

@@ -2,8 +2,17 @@
 
 #include <math.h>
 
+/* Steps over which the learning rate falls. */
+static double decay_steps_of(uint64_t steps, double decay_fraction) {
+    return floor(decay_fraction * (double)steps + 0.5);
+}
+
+uint64_t schedule_constant_steps(uint64_t steps, double decay_fraction) {
+    return steps - (uint64_t)decay_steps_of(steps, decay_fraction);
+}
+
 double schedule_learning_rate(const struct learning_rate_schedule *schedule, uint64_t step) {
-    const double decay_steps = floor(schedule->decay_fraction * (double)schedule->steps + 0.5);
+    const double decay_steps = decay_steps_of(schedule->steps, schedule->decay_fraction);
     const double left = (double)(schedule->steps - step); /* steps from this one to the end, this one counted */
     double rate = schedule->base;
     if (step < schedule->warmup_steps)

@@ -12,6 +12,9 @@ struct learning_rate_schedule {
     double decay_fraction; /* share of the steps at the end over which it falls linearly toward zero, 0 to 1 */
 };
 
+/* Steps before the decay. */
+uint64_t schedule_constant_steps(uint64_t steps, double decay_fraction);
+
 /* Learning rate of step 0 <= step < steps. */
 double schedule_learning_rate(const struct learning_rate_schedule *schedule, uint64_t step);
 

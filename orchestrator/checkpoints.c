@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 60 }; /* of ".checkpoints/", a file there, and what it is called while it is written */
+enum { NAME_SIZE = 90 }; /* of ".checkpoints/", a file there, and what it is called while it is written */
 
 static void folder_of(const struct study *study, char path[FILE_PATH_SIZE]) {
     snprintf(path, FILE_PATH_SIZE, "%.*s.checkpoints", FILE_PATH_SIZE - NAME_SIZE, study->archive);

@@ -24,7 +24,7 @@ static struct totals sum_runs(const struct study *study, const struct plan *plan
     for (size_t r = 0; r < plan->count; r++) {
         const struct planned_run *run = &plan->runs[r];
         const uint64_t parameters = model_parameters(&study->sizes[run->size].shape);
-        totals.tokens += run->tokens;
+        totals.tokens += plan_own_tokens(run);
         totals.flops += run->flops;
         if (parameters > totals.parameters)
             totals.parameters = parameters;
@@ -58,7 +58,7 @@ static void print_group_total(const struct study *study, const struct plan *plan
     for (size_t r = 0; r < plan->count; r++)
         if (plan->runs[r].group == g) {
             runs++;
-            group_tokens += (double)plan->runs[r].tokens;
+            group_tokens += (double)plan_own_tokens(&plan->runs[r]);
             group_flops += plan->runs[r].flops;
         }
     if (study->groups[g].size_count > 1)
@@ -140,8 +140,10 @@ static void print_ranks(const struct study *study) {
 static void print_waits(const struct study *study) {
     for (uint32_t g = 0; g < study->group_count; g++)
         if (study->groups[g].from[0])
-            printf("waits      %s: each for the run of '%s' of its size, and begins with its weights\n",
-                   study->groups[g].name, study->groups[g].from);
+            printf("waits      %s: each for the run of '%s' of its size, and %s\n", study->groups[g].name,
+                   study->groups[g].from,
+                   strcmp(study->groups[g].kind, "cooldown") == 0 ? "goes on from its middle"
+                                                                  : "begins with its weights");
 }
 
 static void print_unused_sizes(const struct study *study, const struct plan *plan) {
@@ -188,7 +190,7 @@ static json_t *plan_json(const struct study *study, const struct plan *plan) {
         for (size_t r = 0; r < plan->count; r++)
             if (plan->runs[r].group == g) {
                 runs++;
-                tokens += plan->runs[r].tokens;
+                tokens += plan_own_tokens(&plan->runs[r]);
                 flops += plan->runs[r].flops;
             }
         json_array_append_new(groups, json_pack("{s:s, s:s, s:I, s:I, s:f}", "kind", study->groups[g].kind, "name",

@@ -152,7 +152,15 @@ static bool same(const char *wanted, const char *text, size_t size) {
 }
 
 bool fit_run_is_plain(const struct run_record *run) {
-    return strcmp(run->kind, "finetune") != 0 && strcmp(run->kind, "monolingual-own") != 0;
+    return strcmp(run->kind, "finetune") != 0 && strcmp(run->kind, "monolingual-own") != 0 &&
+           strcmp(run->kind, "cooldown") != 0;
+}
+
+/* Of a cooldown the last evaluation, behind its decay. */
+static bool is_comparable(const struct run_record *run, uint32_t step, const struct fit_filter *filter) {
+    if (strcmp(run->kind, "cooldown") == 0)
+        return step == run->steps;
+    return step > filter->warmup_steps && (double)step <= (1 - filter->decay_fraction) * (double)run->steps;
 }
 
 bool fit_row_wanted(const struct study_data *data, const struct loss_point *point, const struct fit_filter *filter) {
@@ -161,8 +169,7 @@ bool fit_row_wanted(const struct study_data *data, const struct loss_point *poin
            (filter->kind ? same(filter->kind, run->kind, sizeof run->kind) : fit_run_is_plain(run)) &&
            same(filter->size, run->size, sizeof run->size) &&
            same(filter->language, point->language, LANGUAGE_CODE_SIZE) &&
-           same(filter->set, point->set, LANGUAGE_CODE_SIZE) && point->step > filter->warmup_steps &&
-           (double)point->step <= (1 - filter->decay_fraction) * (double)run->steps;
+           same(filter->set, point->set, LANGUAGE_CODE_SIZE) && is_comparable(run, point->step, filter);
 }
 
 /* Unique tokens that a finished run has seen of a language, NaN: none. */

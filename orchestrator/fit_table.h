@@ -31,9 +31,9 @@ int fit_table_read(const char *path, const char *const *names, int name_count, c
  * their kind is asked for. */
 bool fit_run_is_plain(const struct run_record *run);
 
-/* Which evaluations of a study become rows. NULL: any, of kinds the plain ones. Only finished runs count, and of those
- * only the constant part of the learning rate: before the warm-up ended the loss follows the optimizer, in the decay it
- * falls for another reason than data. */
+/* Which evaluations of a study become rows. NULL: any, of kinds the plain ones. Of cooldowns the last is one. Only
+ * finished runs count, and of those only the constant part of the learning rate: before the warm-up ended the loss
+ * follows the optimizer, in the decay it falls for another reason than data. */
 struct fit_filter {
     const char *language, *kind, *size, *set;
     uint64_t warmup_steps;

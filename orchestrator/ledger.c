@@ -40,25 +40,29 @@ void ledger_close(struct ledger *ledger) {
     free(ledger->runs);
 }
 
-/* Whether a run that is not done begins with the last weights of this one. */
-static bool is_needed(const struct ledger *ledger, size_t run) {
-    for (size_t other = 0; ledger->plan->runs[run].waited_for && other < ledger->plan->count; other++)
-        if (ledger->plan->runs[other].waits_for == (int64_t)run && ledger->schedule->status[other] != RUN_DONE)
+/* Whether a run that is not done begins from the same checkpoint as this one. */
+static bool is_needed(const struct ledger *ledger, const struct planned_run *run) {
+    const struct planned_run *runs = ledger->plan->runs;
+    for (size_t other = 0; other < ledger->plan->count; other++)
+        if (runs[other].waits_for == run->waits_for && runs[other].start_step == run->start_step &&
+            ledger->schedule->status[other] != RUN_DONE)
             return true;
     return false;
 }
 
-/* The last checkpoints that others begin from: a run whose own is gone gives the same again. */
+/* What runs begin from that are not done: where it is gone, the run that kept it gives the same again. */
 static void recall_kept(struct ledger *ledger) {
     char path[FILE_PATH_SIZE];
     for (uint32_t run = 0; run < ledger->plan->count; run++) {
-        if (!ledger->plan->runs[run].waited_for || ledger->schedule->status[run] != RUN_DONE)
+        const struct planned_run *planned = &ledger->plan->runs[run];
+        if (planned->waits_for == WAITS_FOR_NOTHING)
             continue;
-        checkpoint_path(ledger->study, run, path);
-        if (is_needed(ledger, run) && !file_exists(path))
-            schedule_set(ledger->schedule, run, RUN_WAITING, 0);
-        else
+        const uint32_t base = (uint32_t)planned->waits_for;
+        plan_start_path(ledger->study, planned, path);
+        if (ledger->schedule->status[run] == RUN_DONE)
             ledger->runs[run].forgettable = ledger->any_forgettable = true;
+        else if (ledger->schedule->status[base] == RUN_DONE && !file_exists(path))
+            schedule_set(ledger->schedule, base, RUN_WAITING, 0);
     }
 }
 
@@ -97,14 +101,18 @@ void ledger_spec(struct ledger *ledger, uint32_t run, uint32_t ranks, struct run
     known->interrupted = false;
     known->ranks = ranks;
     plan_spec(ledger->study, ledger->plan, run, known->attempts, spec);
+    if (spec->start[0]) {
+        const float learning_rate = ledger->runs[ledger->plan->runs[run].waits_for].learning_rate;
+        use_learning_rate(ledger, learning_rate, spec->start_identity);
+        if (spec->continues && learning_rate < known->learning_rate)
+            known->learning_rate = learning_rate;
+    }
     spec->optimizer.learning_rate = known->learning_rate;
     use_learning_rate(ledger, known->learning_rate, spec->identity);
-    if (spec->start[0])
-        use_learning_rate(ledger, ledger->runs[ledger->plan->runs[run].waits_for].learning_rate, spec->start_identity);
     spec->ranks = ranks;
     /* to the step before the first point that the journal lacks */
     const uint64_t curve = known->curve + spec->curve_steps, losses = known->losses + spec->evaluation_steps;
-    if (!spec->start[0] || known->evaluated) /* else it lacks the evaluation before the first step */
+    if (!spec->start[0] || spec->continues || known->evaluated) /* else it lacks the evaluation before the first step */
         spec->resume_most = (curve < losses ? curve : losses) - 1;
 }
 
@@ -214,18 +222,33 @@ void ledger_lost(struct ledger *ledger, uint32_t run) {
     schedule_set(ledger->schedule, run, RUN_WAITING, omp_get_wtime());
 }
 
-/* A run that is known on disk to be done needs no checkpoints, once no other does: that is looked at whenever a run is
- * done. */
+/* Removes what this run began from, once nobody needs it. */
+static void forget_start(const struct ledger *ledger, size_t run) {
+    const struct planned_run *planned = &ledger->plan->runs[run];
+    char path[FILE_PATH_SIZE];
+    if (planned->waits_for == WAITS_FOR_NOTHING || is_needed(ledger, planned))
+        return;
+    plan_start_path(ledger->study, planned, path);
+    run_forget(path);
+}
+
+/* Removes what this run kept and nobody needs: it may have been trained again for one of several. */
+static void forget_kept(const struct ledger *ledger, size_t run) {
+    for (size_t other = 0; ledger->plan->runs[run].waited_for && other < ledger->plan->count; other++)
+        if (ledger->plan->runs[other].waits_for == (int64_t)run)
+            forget_start(ledger, other);
+}
+
+/* A run that is known on disk to be done needs no checkpoints. */
 static void forget_checkpoints(struct ledger *ledger) {
     char path[FILE_PATH_SIZE];
     for (size_t run = 0; ledger->any_forgettable && run < ledger->plan->count; run++)
         if (ledger->runs[run].forgettable) {
-            ledger->runs[run].forgettable = is_needed(ledger, run);
+            ledger->runs[run].forgettable = false;
             checkpoint_path(ledger->study, run, path);
-            if (ledger->runs[run].forgettable)
-                run_forget_before(path);
-            else
-                run_forget(path);
+            run_forget(path);
+            forget_start(ledger, run);
+            forget_kept(ledger, run);
         }
     ledger->any_forgettable = false;
 }

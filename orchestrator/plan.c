@@ -1,6 +1,7 @@
 #include "orchestrator/plan.h"
 #include "base/random.h"
 #include "model/model.h"
+#include "model/schedule.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/precision.h"
 #include "worker/train.h"
@@ -47,7 +48,21 @@ static const struct study_mixture *mixture_of(const struct study *study, const s
 }
 
 static bool is_finetuned(const struct study *study, const struct planned_run *run) {
-    return study->groups[run->group].from[0] != '\0';
+    return strcmp(study->groups[run->group].kind, "finetune") == 0;
+}
+
+static bool is_cooldown(const struct study *study, const struct planned_run *run) {
+    return strcmp(study->groups[run->group].kind, "cooldown") == 0;
+}
+
+uint64_t plan_own_tokens(const struct planned_run *run) {
+    return run->tokens / run->steps * (run->steps - run->shared_steps);
+}
+
+void plan_start_path(const struct study *study, const struct planned_run *run, char path[FILE_PATH_SIZE]) {
+    char checkpoint[FILE_PATH_SIZE];
+    checkpoint_path(study, (size_t)run->waits_for, checkpoint);
+    run_kept_path(path, checkpoint, run->start_step);
 }
 
 uint32_t plan_tests(const struct study *study, const struct planned_run *run, uint32_t *languages) {
@@ -69,10 +84,10 @@ static double run_flops(const struct study *study, const struct planned_run *run
     const struct study_size *size = &study->sizes[run->size];
     const uint64_t every = plan_interval_steps(study, size, study->evaluation_every_tokens);
     uint32_t tests[LANGUAGES_MAX];
-    const double predictions = (double)(ceil_divide(run->steps, every) + is_finetuned(study, run)) *
-                               plan_tests(study, run, tests) * (study->parallel_folder[0] ? 2 : 1) *
-                               (double)study->evaluation_tokens;
-    return model_flops_per_token(&size->shape, study->sequence) * ((double)run->tokens + predictions / 3);
+    const uint64_t evaluations = ceil_divide(run->steps, every) - run->shared_steps / every + is_finetuned(study, run);
+    const double predictions = (double)evaluations * plan_tests(study, run, tests) *
+                               (study->parallel_folder[0] ? 2 : 1) * (double)study->evaluation_tokens;
+    return model_flops_per_token(&size->shape, study->sequence) * ((double)plan_own_tokens(run) + predictions / 3);
 }
 
 /* The identity of a run: all that its training depends on, and nothing of other runs. How a batch is cut into micro
@@ -123,6 +138,8 @@ static void plan_run(const struct study *study, uint32_t group, uint32_t mixture
     const struct model_setup setup = setup_of(study, size, run->ranks);
     run->steps = ceil_divide(study_run_tokens(&study->groups[group], size), step_tokens);
     run->tokens = run->steps * step_tokens;
+    if (is_cooldown(study, run))
+        run->shared_steps = schedule_constant_steps(run->steps, study->decay_fraction);
     run->flops = run_flops(study, run);
     run->memory_bytes = run_memory_bytes(&setup);
 }
@@ -138,13 +155,27 @@ static int64_t find_base(const struct study *study, const struct plan *plan, con
     return WAITS_FOR_NOTHING;
 }
 
+/* The trunk of a cooldown: the run of its mixture and size in the group that it is from, which stands before it. */
+static int64_t find_trunk(const struct study *study, const struct plan *plan, const struct planned_run *run) {
+    int64_t r = 0;
+    while (strcmp(study->groups[plan->runs[r].group].name, study->groups[run->group].from) != 0 ||
+           plan->runs[r].mixture != run->mixture || plan->runs[r].size != run->size)
+        r++;
+    return r;
+}
+
 static void find_waits(const struct study *study, struct plan *plan) {
     for (size_t r = 0; r < plan->count; r++) {
         struct planned_run *run = &plan->runs[r];
-        if (!is_finetuned(study, run))
-            continue;
-        run->waits_for = find_base(study, plan, study->groups[run->group].from, run->size);
-        plan->runs[run->waits_for].waited_for = true;
+        if (is_finetuned(study, run)) {
+            run->waits_for = find_base(study, plan, study->groups[run->group].from, run->size);
+            run->start_step = plan->runs[run->waits_for].steps;
+        } else if (is_cooldown(study, run)) {
+            run->waits_for = find_trunk(study, plan, run);
+            run->start_step = run->shared_steps;
+        }
+        if (run->waits_for != WAITS_FOR_NOTHING)
+            plan->runs[run->waits_for].waited_for = true;
     }
 }
 
@@ -172,7 +203,7 @@ int plan_make(const struct study *study, struct plan *plan, struct error *error)
     return 0;
 }
 
-static int weigh(const struct study *study, struct planned_run *run, struct error *error) {
+static int weigh(const struct study *study, const struct plan *plan, struct planned_run *run, struct error *error) {
     const struct study_mixture *mixture = &study->groups[run->group].mixtures[run->mixture];
     const uint32_t count = mixture->language_count;
     uint64_t tokens[LANGUAGES_MAX];
@@ -180,6 +211,10 @@ static int weigh(const struct study *study, struct planned_run *run, struct erro
     run->weights = malloc(count * sizeof *run->weights);
     if (!run->weights)
         return error_set(error, ERROR_FAILED, "%s: no memory for the weights of a run", study->path);
+    if (is_cooldown(study, run)) { /* its trunk stands before it */
+        memcpy(run->weights, plan->runs[run->waits_for].weights, count * sizeof *run->weights);
+        return 0;
+    }
     for (uint32_t i = 0; i < count; i++)
         tokens[i] = study->train_tokens[mixture->languages[i]];
     if (mixture_weights(&mixture->rule, tokens, count, (double)run->tokens, mixture->given, run->weights, &reason) == 0)
@@ -190,7 +225,7 @@ static int weigh(const struct study *study, struct planned_run *run, struct erro
 
 int plan_identify(const struct study *study, struct plan *plan, struct error *error) {
     for (size_t run = 0; run < plan->count; run++)
-        if (weigh(study, &plan->runs[run], error) != 0)
+        if (weigh(study, plan, &plan->runs[run], error) != 0)
             return -1;
     for (int waits = 0; waits < 2; waits++) /* the identity of a run holds that of the one that it waits for */
         for (size_t run = 0; run < plan->count; run++)
@@ -214,6 +249,23 @@ static uint64_t run_key(uint64_t seed, const char *identity) {
     return random_u64(seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
 }
 
+/* The steps behind which a run keeps checkpoints for others, ascending. */
+static void find_kept(const struct plan *plan, size_t number, struct run_spec *spec) {
+    for (size_t r = 0; plan->runs[number].waited_for && r < plan->count; r++) {
+        const uint64_t step = plan->runs[r].start_step;
+        uint32_t i = spec->kept_count;
+        if (plan->runs[r].waits_for != (int64_t)number)
+            continue;
+        while (i > 0 && spec->kept_steps[i - 1] > step)
+            i--;
+        if (i > 0 && spec->kept_steps[i - 1] == step)
+            continue;
+        memmove(&spec->kept_steps[i + 1], &spec->kept_steps[i], (spec->kept_count - i) * sizeof *spec->kept_steps);
+        spec->kept_steps[i] = step;
+        spec->kept_count++;
+    }
+}
+
 void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
                struct run_spec *spec) {
     const struct planned_run *run = &plan->runs[number];
@@ -227,14 +279,17 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
     checkpoint_path(study, number, spec->checkpoint);
     spec->checkpoint_seconds = 60 * study->checkpoint_minutes;
     spec->checkpoint_steps = study->checkpoint_steps;
-    spec->keeps_last = run->waited_for;
+    const struct planned_run *keyed = run;
     if (run->waits_for != WAITS_FOR_NOTHING) {
         const struct planned_run *base = &plan->runs[run->waits_for];
-        checkpoint_path(study, (size_t)run->waits_for, spec->start);
+        plan_start_path(study, run, spec->start);
         memcpy(spec->start_identity, base->identity, sizeof spec->start_identity);
-        spec->start_step = base->steps;
+        spec->start_step = run->start_step;
+        spec->continues = run->shared_steps > 0;
+        keyed = spec->continues ? base : run; /* a cooldown has the data and dropout of its trunk */
     }
-    spec->key = run_key(study->groups[run->group].seed, run->identity);
+    find_kept(plan, number, spec);
+    spec->key = run_key(study->groups[keyed->group].seed, keyed->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;
     spec->micro_batch = micro_batch(study, size);

@@ -14,12 +14,14 @@ struct planned_run {
     uint32_t group, mixture, size; /* indices into the study */
     uint32_t ranks;                /* that train it together */
     uint64_t steps, tokens;        /* tokens = steps * batch * sequence */
-    double flops;                  /* of training and evaluation */
+    double flops;                  /* of training and evaluation, but for shared steps */
     size_t memory_bytes;           /* resident, of a worker at most */
-    int64_t waits_for; /* number of the run whose last weights it begins with, or WAITS_FOR_NOTHING; no circle */
-    bool waited_for;   /* there is a run that begins with its last weights */
-    double *weights;   /* [languages of the mixture], sum 1; NULL before plan_identify */
-    char identity[IDENTITY_SIZE]; /* hash of its resolved specification: kind, mixture, size, training, seed */
+    int64_t waits_for;             /* number of the run that it begins from, or WAITS_FOR_NOTHING; no circle */
+    uint64_t start_step;           /* of the checkpoint of that run */
+    uint64_t shared_steps;         /* steps that it has from that run: it goes on behind them; 0: it begins anew */
+    bool waited_for;               /* there is a run that begins from it */
+    double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
+    char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };
 
 struct plan {
@@ -35,6 +37,12 @@ void plan_free(struct plan *plan);
 /* Gives every run the weights of its mixture and its identity. Both may follow from how many training tokens the
  * languages have (study->train_tokens), and so are known when the shards are. */
 int plan_identify(const struct study *study, struct plan *plan, struct error *error);
+
+/* Tokens that a run does not share with the one that it goes on from. */
+uint64_t plan_own_tokens(const struct planned_run *run);
+
+/* Where the checkpoint lies that a run begins from. */
+void plan_start_path(const struct study *study, const struct planned_run *run, char path[FILE_PATH_SIZE]);
 
 /* The languages that a run is evaluated on, in the order of the study: those of its mixture, or of a finetuned run all;
  * without those that the study does not evaluate. languages [LANGUAGES_MAX] receives their indices. Returns how many.

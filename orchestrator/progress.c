@@ -37,7 +37,8 @@ void progress_end(struct progress *progress) {
 void progress_resume(struct progress *progress, uint32_t run, uint64_t tokens) {
     const struct planned_run *planned = &progress->schedule->plan->runs[run];
     progress->tokens_of_run[run] = tokens;
-    progress->flops_left -= planned->flops * (double)tokens / (double)planned->tokens;
+    const uint64_t shared = planned->tokens - plan_own_tokens(planned);
+    progress->flops_left -= planned->flops * (double)(tokens - shared) / (double)plan_own_tokens(planned);
 }
 
 void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens) {
@@ -45,7 +46,7 @@ void progress_tokens(struct progress *progress, uint32_t run, uint64_t tokens) {
     if (tokens <= progress->tokens_of_run[run])
         return;
     const uint64_t more = tokens - progress->tokens_of_run[run];
-    const double flops = planned->flops * (double)more / (double)planned->tokens;
+    const double flops = planned->flops * (double)more / (double)plan_own_tokens(planned);
     progress->tokens_of_run[run] = tokens;
     progress->tokens_done += more;
     progress->flops_done += flops;

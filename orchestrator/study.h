@@ -38,11 +38,12 @@ struct study_mixture {
 
 /* One entry of `runs`: a kind, its mixtures, and the sizes they are trained at. */
 struct study_group {
-    char kind[24];   /* "monolingual", "bilingual", "multilingual", "finetune", "monolingual-own" */
+    char kind[24];   /* "monolingual", "bilingual", "multilingual", "finetune", "monolingual-own", "cooldown" */
     char name[32];   /* that of the kind, or the name given */
     uint64_t tokens; /* of a run; 0: those of its size */
     uint64_t seed;   /* that of training, or the group's own */
-    char from[64];   /* of finetune: the multilingual mixture whose runs, each of the same size, are begun from */
+    char from[64];   /* of finetune: the multilingual mixture whose runs, each of the same size, are begun from; of
+                      * cooldown: the group whose runs, each of the same mixture and size, are gone on from */
     uint32_t mixture_count, size_count;
     struct study_mixture *mixtures;
     uint32_t *sizes; /* [size_count] indices into the sizes of the study */

@@ -193,6 +193,16 @@ const struct study_key study_keys[] = {
     {GROUP_TOKENS("runs.finetune")},
     {GROUP_SEED("runs.finetune")},
     {GROUP_NAME("runs.finetune")},
+    {"runs.cooldown", LIST, NULL, "no such runs", 0, 0, GROUPS,
+     "A run for each run of a group, that ends after fewer tokens: it shares that run's steps up to where its own "
+     "learning "
+     "rate decays, and only the decay is trained. A run of many tokens so gives points at several token counts."},
+    {"runs.cooldown[].from", GROUP(from), NULL, NULL, 0, 0, NULL,
+     "The name of that group, which stands before this one and has the shared vocabulary."},
+    {"runs.cooldown[].tokens", GROUP(tokens), NULL, NULL, 1, 1e13, "tokens",
+     "Tokens of each of the runs, those that it shares included."},
+    {GROUP_SIZES("runs.cooldown")},
+    {GROUP_NAME("runs.cooldown")},
 
     {"evaluation", MAPPING, "", NULL, 0, 0, NULL,
      "What is recorded while a run trains. Intervals are rounded to whole steps, at least one."},

@@ -1,5 +1,6 @@
 /* What follows from other values of a study file, and what cannot be together. */
 #include "model/model.h"
+#include "model/schedule.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/study_draft.h"
 
@@ -148,12 +149,59 @@ static void resolve_finetune(struct study_draft *draft) {
     const struct study *study = &draft->study;
     for (uint32_t g = 0; g < study->group_count; g++) {
         const struct study_group *group = &study->groups[g];
-        for (uint32_t s = 0; group->from[0] && s < group->size_count; s++)
+        for (uint32_t s = 0; strcmp(group->kind, "finetune") == 0 && group->from[0] && s < group->size_count; s++)
             if (!has_runs(study, group->from, group->sizes[s]))
                 mistakes_add(draft->mistakes, draft->group_places[g],
                              "no run of a multilingual mixture '%s' at size '%s' to begin from; add it to "
                              "runs.multilingual",
                              group->from, study->sizes[group->sizes[s]].name);
+    }
+}
+
+static bool has_size(const struct study_group *group, uint32_t size) {
+    for (uint32_t s = 0; s < group->size_count; s++)
+        if (group->sizes[s] == size)
+            return true;
+    return false;
+}
+
+/* A cooldown branches off where the learning rate of its trunk is constant. */
+static void check_cooldown(struct study_draft *draft, uint32_t g, const struct study_group *trunk, uint32_t s) {
+    const struct study *study = &draft->study;
+    const struct study_size *size = &study->sizes[s];
+    if (!size->batch || !study->sequence || !study->groups[g].tokens)
+        return;
+    const uint64_t steps = steps_of(study, size, study->groups[g].tokens);
+    const uint64_t start = schedule_constant_steps(steps, study->decay_fraction);
+    const uint64_t end =
+        schedule_constant_steps(steps_of(study, size, study_run_tokens(trunk, size)), study->decay_fraction);
+    if (!has_size(trunk, s))
+        mistakes_add(draft->mistakes, draft->group_places[g], "group '%s' has no runs of size '%s' to go on from",
+                     trunk->name, size->name);
+    else if (start == steps || start == 0 || start < study->warmup_steps || start > end)
+        mistakes_add(draft->mistakes, draft->group_places[g],
+                     "size '%s': a run of %" PRIu64 " steps decays behind step %" PRIu64
+                     ", where those of '%s' are not "
+                     "constant: that is from step %" PRIu64 " to %" PRIu64 "; take other tokens",
+                     size->name, steps, start, trunk->name, study->warmup_steps, end);
+}
+
+static void resolve_cooldowns(struct study_draft *draft) {
+    const struct study *study = &draft->study;
+    for (uint32_t g = 0; g < study->group_count; g++) {
+        const struct study_group *group = &study->groups[g], *trunk = study->groups;
+        if (strcmp(group->kind, "cooldown") != 0 || !group->mixtures)
+            continue;
+        while (strcmp(trunk->name, group->from) != 0)
+            trunk++;
+        for (uint32_t s = 0; s < group->size_count; s++)
+            check_cooldown(draft, g, trunk, group->sizes[s]);
+        uint32_t siblings = 0;
+        for (uint32_t other = 0; other <= g; other++)
+            siblings += strcmp(study->groups[other].from, group->from) == 0;
+        if (siblings == RUN_KEPT_MAX) /* one is left for finetuned runs */
+            mistakes_add(draft->mistakes, draft->group_places[g], "more than %d cooldowns from group '%s'",
+                         RUN_KEPT_MAX - 1, group->from);
     }
 }
 
@@ -241,6 +289,7 @@ void draft_resolve(struct study_draft *draft) {
     resolve_sizes(draft);
     resolve_groups(draft);
     resolve_finetune(draft);
+    resolve_cooldowns(draft);
     check_evaluated(draft);
     resolve_evaluation(draft);
     resolve_transfer(draft);

@@ -297,13 +297,38 @@ static void read_multilingual(struct study_draft *draft, struct study_group *gro
     free(given);
 }
 
+/* The mixtures of the group that it is from. */
+static void read_cooldown(struct study_draft *draft, struct study_group *group, const struct node *node) {
+    const struct study_group *trunk = draft->study.groups;
+    while (trunk < group && strcmp(trunk->name, group->from) != 0)
+        trunk++;
+    if (!group->from[0])
+        return; /* said already */
+    if (trunk == group || strcmp(trunk->kind, "cooldown") == 0 || strcmp(trunk->kind, "finetune") == 0 ||
+        study_group_is_own(trunk)) {
+        mistakes_add(draft->mistakes, node_child(node, "from")->place,
+                     "no group '%s' stands before this one, with random weights and the shared vocabulary",
+                     group->from);
+        return;
+    }
+    group->seed = trunk->seed;
+    group->mixtures = draft_allocate(draft, trunk->mixture_count, sizeof *group->mixtures);
+    for (uint32_t m = 0; group->mixtures && m < trunk->mixture_count; m++) {
+        const struct study_mixture *mixture = &trunk->mixtures[m];
+        add_mixture(draft, group, mixture->name, mixture->rule, mixture->languages, mixture->given,
+                    mixture->language_count);
+        memcpy(group->mixtures[m].given, mixture->given, mixture->language_count * sizeof *mixture->given);
+    }
+}
+
 static const struct {
     const char *kind, *keys;
     void (*read)(struct study_draft *draft, struct study_group *group, const struct node *node);
 } kinds[] = {{"monolingual", "runs.monolingual[]", read_monolingual},
              {"bilingual", "runs.bilingual[]", read_bilingual},
              {"multilingual", "runs.multilingual[]", read_multilingual},
-             {"finetune", "runs.finetune[]", read_single_languages}};
+             {"finetune", "runs.finetune[]", read_single_languages},
+             {"cooldown", "runs.cooldown[]", read_cooldown}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* One group: a mapping, of which nothing may be given. place: where it stands. */

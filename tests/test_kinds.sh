@@ -17,6 +17,9 @@ runs:
   monolingual:
     - {sizes: [w8, w24]}
     - {name: alone, vocabulary: own, sizes: [w8]}
+  cooldown:
+    - {from: monolingual, sizes: [w8, w24], tokens: 25_600}
+    - {from: monolingual, sizes: [w24], tokens: 38_400}
 END
 
 run() { # run RANKS ARCHIVE: 0 ranks: without mpirun
@@ -31,7 +34,7 @@ plans() {
     "$sweep" plan "$study" >"$folder/plan" && cat "$folder/plan" &&
         grep -q "^waits      again: each for the run of 'all' of its size" "$folder/plan" &&
         "$sweep" plan "$study" --json |
-        grep -o '"\(name\|runs\)": *[^,}]*' | tr -d '"' | paste -sd ' ' | grep -q 'runs: 20'
+        grep -o '"\(name\|runs\)": *[^,}]*' | tr -d '"' | paste -sd ' ' | grep -q 'runs: 29'
 }
 starts() { # each finetuned run, before its first step, is the multilingual run of its size at its end
     "$sweep" export "$folder/alone.h5" --table losses |
@@ -42,6 +45,13 @@ starts() { # each finetuned run, before its first step, is the multilingual run 
                   exit n != 21 }'
 }
 adapts() { "$sweep" export "$folder/alone.h5" --table runs | grep -c finetune | grep -qx 7 && h5dump -d /adaptation/fas "$folder/alone.h5"; }
+cools() { # each cooldown tells its decay alone, from step 45 of 50 or 67 of 75, and ends there
+    "$sweep" export "$folder/alone.h5" --table curves |
+        awk -F, 'NR > 1 && $1 >= 20 { if ($2 <= ($1 < 26 ? 45 : 67)) exit 1; last[$1] = $2 }
+            END { for (run in last) { n++; if (last[run] != (run < 26 ? 50 : 75)) exit 1 }
+                  exit n != 9 }' &&
+        "$sweep" export "$folder/alone.h5" --table runs | grep -c ',cooldown,.*,done,' | grep -qx 9
+}
 owns() { # a vocabulary for each language, with which shards that are gone are made again
     own=$folder/data/tiny/tokens/own
     "$sweep" export "$folder/alone.h5" --table runs | grep -c 'monolingual-own.*done' | grep -qx 3 &&
@@ -66,13 +76,13 @@ stopped() { # once finetuned runs have checkpoints
     done
     kill -TERM $process
     wait $process
-    [ $? -eq 1 ] && ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors &&
-        ! ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors.before && run 3 stopped && same stopped && swept stopped
+    [ $? -eq 1 ] && ls "$folder"/stopped.h5.checkpoints/run-00000[78].safetensors.step-100 && run 3 stopped &&
+        same stopped && swept stopped
 }
 waits_in_vain() { # the multilingual runs break down
     sed -i 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study"
     run 3 broken
-    [ $? -eq 1 ] && grep -q 'and 7 wait for them; the same command tries them again' "$folder/log" &&
+    [ $? -eq 1 ] && grep -q 'and 16 wait for them; the same command tries them again' "$folder/log" &&
         grep -q 'run 0 (xa, w8) waits for run 7' "$folder/log"
 }
 
@@ -81,6 +91,7 @@ check "finetuned runs stand before those that they wait for, and run" run 0 alon
 check "nothing is kept behind the end" swept alone
 check "finetuned runs begin where the multilingual runs ended" starts
 check "and are adaptation scores" adapts
+check "cooldowns branch off from their trunks" cools
 check "languages have vocabularies of their own" owns
 check "2 ranks give the same archive" other_ranks 2
 check "4 ranks give the same archive" other_ranks 4

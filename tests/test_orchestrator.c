@@ -1,6 +1,7 @@
 /* orchestrator/: settings, and what is fitted after the runs. Study files and plans have tests of their own.
  */
 #include "orchestrator/command.h"
+#include "orchestrator/fit_table.h"
 #include "orchestrator/postfit.h"
 #include "orchestrator/settings.h"
 #include "tests/test.h"
@@ -197,8 +198,35 @@ static void unfinished_runs_are_left_out(void **state) {
     free_made(made);
 }
 
+static void only_plain_kinds_are_fitted_unless_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *kind;
+        bool plain, constant, end; /* what counts where the kind is asked for */
+    } cases[] = {{"monolingual", true, true, false},
+                 {"multilingual", true, true, false},
+                 {"finetune", false, true, false},
+                 {"monolingual-own", false, true, false},
+                 {"cooldown", false, false, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run_record run = {.steps = 100};
+        struct run_outcome outcome = {.status = RUN_DONE};
+        const struct study_data data = {.run_count = 1, .runs = &run, .outcomes = &outcome};
+        const struct fit_filter any = {.warmup_steps = 10, .decay_fraction = 0.1};
+        struct fit_filter own = any;
+        const struct loss_point constant = {.step = 50}, end = {.step = 100};
+        snprintf(run.kind, sizeof run.kind, "%s", cases[i].kind);
+        own.kind = cases[i].kind;
+        assert_int_equal(fit_row_wanted(&data, &constant, &any), cases[i].plain);
+        assert_false(fit_row_wanted(&data, &end, &any));
+        assert_int_equal(fit_row_wanted(&data, &constant, &own), cases[i].constant);
+        assert_int_equal(fit_row_wanted(&data, &end, &own), cases[i].end);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_plain_kinds_are_fitted_unless_asked_for),
         cmocka_unit_test(first_difference_of_settings_is_named),
         cmocka_unit_test(settings_are_selected_by_prefix),
         cmocka_unit_test(whole_numbers_are_read_as_people_write_them),

@@ -360,6 +360,43 @@ static void run_with_its_own_vocabulary_is_another_run_on_other_shards(void **st
     study_free(&shared_study);
 }
 
+/* The run en+es, small, of 977 steps, warms up for 10 and decays over 98. */
+static void cooldown_shares_the_steps_of_its_trunk(void **state) {
+    struct study study;
+    struct plan plan;
+    struct run_spec *trunk = malloc(sizeof *trunk), *spec = malloc(sizeof *spec);
+    char kept[FILE_PATH_SIZE];
+    assert_non_null(trunk);
+    assert_non_null(spec);
+    plan_of(*state, "evaluation: {",
+            "  cooldown: [{from: bilingual, sizes: [small], tokens: 512000},\n"
+            "    {from: bilingual, sizes: [small], tokens: 204800}]\nevaluation: {",
+            &study, &plan);
+    assert_int_equal(plan.count, 8);
+    assert_int_equal(plan.runs[6].waits_for, 4);
+    assert_int_equal(plan.runs[6].steps, 500);
+    assert_int_equal(plan.runs[6].shared_steps, 450);
+    assert_int_equal(plan_own_tokens(&plan.runs[6]), 50 * 1024);
+    /* as in steps_flops_and_memory_are_those_of_the_formulas; evaluations every 98 steps, behind step 450 two */
+    const double token = 6.0 * 18560 + 6.0 * 16 * 128;
+    assert_true(fabs(plan.runs[6].flops / (token * (50.0 * 1024 + 2 * 2 * 3000 / 3.0)) - 1) < 1e-12);
+    plan_spec(&study, &plan, 4, 1, trunk);
+    assert_int_equal(trunk->kept_count, 2);
+    assert_int_equal(trunk->kept_steps[0], 180);
+    assert_int_equal(trunk->kept_steps[1], 450);
+    plan_spec(&study, &plan, 6, 1, spec);
+    run_kept_path(kept, trunk->checkpoint, 450);
+    assert_string_equal(spec->start, kept);
+    assert_string_equal(spec->start_identity, trunk->identity);
+    assert_int_equal(spec->continues, 1);
+    assert_true(spec->key == trunk->key && spec->start_step == 450 && spec->steps == 500);
+    assert_string_not_equal(plan.runs[6].identity, plan.runs[7].identity);
+    free(trunk);
+    free(spec);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 /* Reads a study with as much text as Unimax wants. */
 static void read_large_plan(const char *path, struct study *study, struct plan *plan) {
     struct error error = {0};
@@ -439,12 +476,16 @@ static void finetuned_run_begins_with_the_last_weights_of_another(void **state) 
     assert_true(plan.runs[5].waited_for && !plan.runs[4].waited_for);
     plan_spec(&study, &plan, 5, 1, base_spec);
     plan_spec(&study, &plan, 6, 1, spec);
-    assert_int_equal(base_spec->keeps_last, 1);
+    assert_int_equal(base_spec->kept_count, 1);
+    assert_int_equal(base_spec->kept_steps[0], base_spec->steps);
     assert_string_equal(base_spec->start, "");
-    assert_string_equal(spec->start, base_spec->checkpoint);
+    char kept[FILE_PATH_SIZE];
+    run_kept_path(kept, base_spec->checkpoint, base_spec->steps);
+    assert_string_equal(spec->start, kept);
+    assert_int_equal(spec->continues, 0);
     assert_string_equal(spec->start_identity, base_spec->identity);
     assert_int_equal(spec->start_step, base_spec->steps);
-    assert_int_equal(spec->keeps_last, 0);
+    assert_int_equal(spec->kept_count, 0);
     assert_int_equal(spec->steps, 1954);
     assert_int_equal(spec->language_count, 1);
     assert_int_equal(spec->test_count, 3); /* all languages, in the order of the study */
@@ -575,6 +616,7 @@ int main(void) {
         IN_FOLDER(weights_follow_from_the_tokens_of_the_languages),
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
         IN_FOLDER(run_with_its_own_vocabulary_is_another_run_on_other_shards),
+        IN_FOLDER(cooldown_shares_the_steps_of_its_trunk),
         cmocka_unit_test(published_study_has_its_runs),
         IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),

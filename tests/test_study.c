@@ -184,6 +184,13 @@ static void every_mistake_is_told_with_its_place(void **state) {
         {"bilingual: {pairs: [[en, es]], sizes: [small]}", "finetune: {languages: [en], sizes: [0]}",
          "11:3: runs.finetune[].from is missing; it is a name of at most 63 letters, digits, spaces and - _ . +, "
          "beginning with a letter\n"},
+        {"evaluation:", "  cooldown: {from: nothing, tokens: 5e5}\nevaluation:",
+         "13:20: no group 'nothing' stands before this one, with random weights and the shared vocabulary\n"},
+        {"evaluation:", "  cooldown: {from: bilingual, tokens: 5e5}\nevaluation:",
+         "13:3: group 'bilingual' has no runs of size 'scale 0' to go on from\n"},
+        {"evaluation:", "  cooldown: {from: bilingual, sizes: [small], tokens: 1.1e6}\nevaluation:",
+         "13:3: size 'small': a run of 1075 steps decays behind step 967, where those of 'bilingual' are not constant: "
+         "that is from step 10 to 879; take other tokens\n"},
         {"every_tokens: 1e5", "every_tokens: 1e5, languages: [ru]",
          "13:44: evaluation.languages: none of mixture 'en' of monolingual runs is here; add one\n"
          "13:44: evaluation.languages: none of mixture 'es' of monolingual runs is here; add one\n"
@@ -266,7 +273,7 @@ static void all_mistakes_are_told_at_once_in_the_order_of_the_file(void **state)
     static const char expected[] =
         "3:28: 'xx' is not among the languages of the study; add it to `languages`\n"
         "4:3: unknown key 'quadrilingual'; the keys here are monolingual, bilingual, multilingual, "
-        "finetune\n"
+        "finetune, cooldown\n"
         "5:20: training.tokens cannot be 'many'; it is a whole number from 1 to 1e+13\n"
         "5:36: training.sequence cannot be '0'; it is a whole number from 2 to 32768\n"
         "5:39: unknown key 'wamup_steps'; did you mean 'warmup_steps'?\n"

@@ -443,16 +443,16 @@ static void checkpoint_of_another_run_is_not_gone_on_from(void **state) {
     free(spec);
 }
 
-/* Trains `spec` as one that others begin from and makes it one that does, under another name. */
-static void begin_from(struct run_spec *spec, struct told *base, char start[FILE_PATH_SIZE]) {
-    keeping(spec, 0)->keeps_last = 1;
+/* Trains `spec` as one that others begin from, behind a step, and makes it one that does, under another name. */
+static void begin_from(struct run_spec *spec, struct told *base, uint64_t step, char start[FILE_PATH_SIZE]) {
+    keeping(spec, 0)->kept_count = 1;
+    spec->kept_steps[0] = step;
     train_or_fail(spec, base);
-    snprintf(start, FILE_PATH_SIZE, "%.900s/base.safetensors", tokens_folder);
-    assert_int_equal(rename(checkpoint_path, start), 0);
+    run_kept_path(start, checkpoint_path, step);
     memcpy(spec->start, start, sizeof spec->start);
     memcpy(spec->start_identity, "a run", 6);
-    spec->start_step = spec->steps;
-    spec->keeps_last = 0;
+    spec->start_step = step;
+    spec->kept_count = 0;
     memcpy(spec->identity, "finetuned", 10);
     spec->key = 43;
 }
@@ -462,7 +462,7 @@ static void run_begins_with_the_weights_of_another(void **state) {
     struct run_spec *spec = make_spec();
     struct told base = {0}, tuned = {0}, random = {0};
     char start[FILE_PATH_SIZE];
-    begin_from(spec, &base, start);
+    begin_from(spec, &base, 24, start);
     memcpy(spec->languages[0], "xc", 3); /* learns one language, and is tested on the two of the base */
     spec->language_count = 1;
     train_or_fail(spec, &tuned);
@@ -488,11 +488,35 @@ static void run_that_began_with_other_weights_goes_on_with_the_same_bits(void **
     struct run_spec *spec = make_spec();
     struct told base = {0}, whole = {0};
     char start[FILE_PATH_SIZE];
-    begin_from(spec, &base, start);
+    begin_from(spec, &base, 24, start);
     spec->checkpoint[0] = '\0';
     train_or_fail(spec, &whole);
     for (uint32_t stop = 1; stop < spec->steps; stop += 5)
         assert_stop_is_not_seen(spec, &whole, stop);
+    assert_int_equal(remove(start), 0);
+    free(spec);
+}
+
+/* A run of 24 steps and one of 16 have the same first 12, for the latter decays over its last 4. */
+static void cooldown_gives_the_bits_of_a_whole_run(void **state) {
+    (void)state;
+    struct run_spec *spec = make_spec();
+    struct told trunk = {0}, whole = {0}, branch = {0};
+    char start[FILE_PATH_SIZE];
+    begin_from(spec, &trunk, 12, start);
+    spec->key = 42; /* that of the trunk */
+    spec->steps = 16;
+    spec->continues = 1;
+    train_or_fail(spec, &branch);
+    assert_int_equal(branch.begun, 12);
+    spec->start[0] = '\0';
+    train_or_fail(spec, &whole);
+    assert_int_equal(branch.curve_count, 2); /* steps 15 and 16 of 5, 10, 15, 16 */
+    assert_memory_equal(branch.curve, whole.curve + 2, 2 * sizeof *whole.curve);
+    assert_int_equal(branch.loss_count, 2); /* step 16 of 10 and 16, in two languages */
+    assert_memory_equal(branch.losses, whole.losses + 2, 2 * sizeof *whole.losses);
+    assert_memory_equal(branch.seen, whole.seen, sizeof whole.seen);
+    assert_memory_equal(trunk.curve, whole.curve, 2 * sizeof *whole.curve);
     assert_int_equal(remove(start), 0);
     free(spec);
 }
@@ -504,18 +528,18 @@ static void weights_that_are_not_those_it_begins_with_are_refused(void **state) 
     struct error error = {0};
     struct run_ending ending;
     char start[FILE_PATH_SIZE];
-    begin_from(spec, &base, start);
+    begin_from(spec, &base, 24, start);
     const struct run_sink sink = sink_to(&told);
     spec->start_step = 23;
     assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
-    assert_non_null(strstr(error.message, "base.safetensors: a checkpoint of step 24, not of 23"));
+    assert_non_null(strstr(error.message, "step-24: a checkpoint of step 24, not of 23"));
     spec->start_step = 24;
     memcpy(spec->start_identity, "b run", 6);
     assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
     assert_non_null(strstr(error.message, "a checkpoint of run a run, not of b run"));
     assert_int_equal(remove(start), 0);
     assert_int_equal(run_train(spec, &sink, &ending, &error), -1);
-    assert_non_null(strstr(error.message, "base.safetensors: cannot be read"));
+    assert_non_null(strstr(error.message, "step-24: cannot be read"));
     assert_int_equal(told.loss_count + told.curve_count, 0);
     free(spec);
 }
@@ -634,6 +658,7 @@ int main(void) {
         cmocka_unit_test(checkpoint_of_another_run_is_not_gone_on_from),
         cmocka_unit_test(run_begins_with_the_weights_of_another),
         cmocka_unit_test(run_that_began_with_other_weights_goes_on_with_the_same_bits),
+        cmocka_unit_test(cooldown_gives_the_bits_of_a_whole_run),
         cmocka_unit_test(weights_that_are_not_those_it_begins_with_are_refused),
         cmocka_unit_test(checkpoint_that_cannot_be_written_ends_the_run),
         cmocka_unit_test_setup_teardown(bf16_learns_what_fp32_learns, test_folder_make, test_folder_remove),

@@ -10,7 +10,10 @@
 
 #include <stdint.h>
 
-enum { RUN_RANKS_MAX = MODEL_SHARDS_MAX /* that train one run together */ };
+enum {
+    RUN_RANKS_MAX = MODEL_SHARDS_MAX, /* that train one run together */
+    RUN_KEPT_MAX = 32,                /* checkpoints of one run that others begin from */
+};
 
 struct run_spec {
     uint32_t run;     /* number in the plan */
@@ -39,11 +42,13 @@ struct run_spec {
     uint64_t checkpoint_steps;       /* every so many steps; 0: not so */
     uint64_t resume_most;            /* steps of the checkpoint that it may go on from, at most: what is known of it */
 
-    uint32_t keeps_last; /* 1: the last checkpoint is behind the last step, for runs that begin from it */
+    uint32_t kept_count;               /* checkpoints that others begin from: behind so many steps, */
+    uint64_t kept_steps[RUN_KEPT_MAX]; /* these, ascending */
 
-    char start[FILE_PATH_SIZE];         /* checkpoint whose weights it begins with; "": with random ones */
-    char start_identity[IDENTITY_SIZE]; /* of the run that it must be of, */
+    char start[FILE_PATH_SIZE];         /* checkpoint that another run kept for this one; "": it begins at random */
+    char start_identity[IDENTITY_SIZE]; /* of that run, */
     uint64_t start_step;                /* and its step */
+    uint32_t continues;                 /* 1: it goes on from there as that run did; 0: it takes the weights alone */
 
     uint32_t ranks; /* that train the run together (worker/group.h), as many as shards at most; 0 or 1: one */
     int32_t members[RUN_RANKS_MAX]; /* which they are in the communicator; the first leads */

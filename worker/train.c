@@ -251,9 +251,7 @@ static bool told(const struct training *training, bool (*word)(void *context)) {
 static struct decision decide(const struct training *training, uint64_t done) {
     const struct run_spec *spec = training->spec;
     const bool stop = done < spec->steps && told(training, training->sink->stop);
-    const bool kept = spec->keeps_last && done == spec->steps;
-    return (struct decision){.stop = stop,
-                             .save = spec->checkpoint[0] && (stop || kept || save_is_due(training, done))};
+    return (struct decision){.stop = stop, .save = spec->checkpoint[0] && (stop || save_is_due(training, done))};
 }
 
 static double *report_of(const struct training *training, uint32_t m) {
@@ -345,6 +343,18 @@ static bool load(struct training *training, const char *path, struct checkpoint 
     return checkpoint->step <= spec->steps && checkpoint->step <= spec->resume_most;
 }
 
+/* Begins with what another run kept. */
+static int begin_from(struct training *training, struct checkpoint *checkpoint, struct error *error) {
+    const struct run_spec *spec = training->spec;
+    if (!spec->continues)
+        return model_load_weights(training->model, spec->start, spec->start_identity, spec->start_step, error);
+    if (model_load(training->model, spec->start, spec->start_identity, checkpoint, error) != 0)
+        return -1;
+    return checkpoint->step == spec->start_step ? 0
+                                                : error_set(error, ERROR_INPUT, "%s: not a checkpoint of step %llu",
+                                                            spec->start, (unsigned long long)spec->start_step);
+}
+
 /* Brings the model to where the run goes on: steps done, and the losses of those that no curve point has told. The
  * leader says from which checkpoint. */
 static int resume(struct training *training, uint64_t *steps, double *loss_sum, struct error *error) {
@@ -374,31 +384,37 @@ static int resume(struct training *training, uint64_t *steps, double *loss_sum, 
         if (model_create(&training->model, &setup, error) != 0)
             return -1;
     }
-    if (!found && spec->start[0] &&
-        model_load_weights(training->model, spec->start, spec->start_identity, spec->start_step, error) != 0)
-        return -1;
-    *steps = found ? checkpoint.step : 0;
-    *loss_sum = found ? checkpoint.loss_sum : 0;
+    if (!found) {
+        checkpoint = (struct checkpoint){0};
+        if (spec->start[0] && begin_from(training, &checkpoint, error) != 0)
+            return -1;
+    }
+    *steps = checkpoint.step;
+    *loss_sum = checkpoint.loss_sum;
     const struct run_sink *sink = training->sink;
     if (leads(training) && note.code != ERROR_NONE && sink->note)
         sink->note(sink->context, note.message);
     return leads(training) && sink->begin ? sink->begin(sink->context, *steps, error) : 0;
 }
 
-/* A checkpoint; one that a full disk has no room for is left out: the run can go on from the one before. Not so the one
- * that others begin from. */
+static int write_checkpoint(struct training *training, const char *path, uint64_t steps, double loss_sum,
+                            struct error *error) {
+    struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
+    snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", training->spec->identity);
+    const struct checkpoint_sharing sharing = {.share = share_parameters, .context = training};
+    return model_save(training->model, path, &checkpoint, &sharing, error);
+}
+
+/* A checkpoint; one that a full disk has no room for is left out: the run can go on from the one before. */
 static int save(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
     const struct run_spec *spec = training->spec;
-    struct checkpoint checkpoint = {.step = steps, .loss_sum = loss_sum};
-    snprintf(checkpoint.identity, sizeof checkpoint.identity, "%s", spec->identity);
     char before[FILE_PATH_SIZE + 8];
     path_before(before, spec->checkpoint);
     if (leads(training) && file_exists(spec->checkpoint) && rename(spec->checkpoint, before) != 0)
         return error_set_errno(error, ERROR_FAILED, "%s: cannot be renamed", spec->checkpoint);
     training->saved = omp_get_wtime();
-    const struct checkpoint_sharing sharing = {.share = share_parameters, .context = training};
-    const int result = model_save(training->model, spec->checkpoint, &checkpoint, &sharing, error);
-    if (result == 0 || !error || error->code != ERROR_NO_ROOM || (spec->keeps_last && steps == spec->steps))
+    const int result = write_checkpoint(training, spec->checkpoint, steps, loss_sum, error);
+    if (result == 0 || !error || error->code != ERROR_NO_ROOM)
         return result;
     if (training->sink->note)
         training->sink->note(training->sink->context, error->message);
@@ -413,10 +429,21 @@ void run_forget(const char *checkpoint) {
     remove_leftovers(checkpoint);
 }
 
-void run_forget_before(const char *checkpoint) {
-    char before[FILE_PATH_SIZE + 8];
-    path_before(before, checkpoint);
-    unlink(before);
+void run_kept_path(char path[FILE_PATH_SIZE], const char *checkpoint, uint64_t step) {
+    snprintf(path, FILE_PATH_SIZE, "%.*s.step-%llu", FILE_PATH_SIZE - 32, checkpoint, (unsigned long long)step);
+}
+
+/* The checkpoint of this step, if others begin from it. */
+static int keep(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
+    const struct run_spec *spec = training->spec;
+    char path[FILE_PATH_SIZE];
+    uint32_t i = 0;
+    while (i < spec->kept_count && spec->kept_steps[i] != steps)
+        i++;
+    if (i == spec->kept_count)
+        return 0;
+    run_kept_path(path, spec->checkpoint, steps);
+    return write_checkpoint(training, path, steps, loss_sum, error);
 }
 
 static int train(struct training *training, struct run_ending *ending, struct error *error) {
@@ -468,6 +495,8 @@ static int train(struct training *training, struct run_ending *ending, struct er
             ending->end = RUN_ABANDONED;
             return 0;
         }
+        if (keep(training, done, sum, error) != 0)
+            return -1;
         if (decision.save != 0 && save(training, done, sum, error) != 0)
             return -1;
         if (decision.stop != 0) {
