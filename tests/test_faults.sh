@@ -27,7 +27,7 @@ with_fault() {
     done
     workers=($(pgrep -x -P $mpirun sweep | sort -n))
     "$2" "${workers[@]}"
-    for _ in $(seq 1200); do
+    for _ in $(seq 4800); do
         kill -0 "${workers[0]}" 2>/dev/null || break
         sleep 0.05
     done
