@@ -98,7 +98,7 @@ void text_gnuplot(FILE *out, const char *text) {
 
 void text_number(FILE *out, double value) {
     if (isfinite(value))
-        fprintf(out, "%.6g", value);
+        fprintf(out, "%.9g", value);
 }
 
 void text_cell(FILE *out, double value) {
