@@ -1,4 +1,5 @@
 #include "orchestrator/advise_print.h"
+#include "orchestrator/command.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,12 +15,8 @@ double advised_beyond(const struct range *range, double value) {
 
 /* ---- JSON ---- */
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *pair(double low, double high) {
-    return json_pack("[o, o]", number(low), number(high));
+    return json_pack("[o, o]", command_number(low), command_number(high));
 }
 
 static json_t *interval(const struct advice_interval *interval) {
@@ -31,11 +28,12 @@ static json_t *targets_json(const struct advised *advised) {
     json_t *targets = json_object();
     for (size_t t = 0; t < laws->target_count; t++) {
         const struct start *start = &advised->starts[t];
-        json_object_set_new(
-            targets, laws->names[laws->targets[t].language],
-            json_pack("{s:f, s:o, s:o, s:s, s:o, s:s}", "weight", laws->targets[t].weight, "loss",
-                      number(advised->losses[t]), "interval", interval(&advised->intervals[ADVICE_TARGET + t]), "start",
-                      start_names[start->choice], "crossover_flops", number(start->flops), "basis", start->basis));
+        json_object_set_new(targets, laws->names[laws->targets[t].language],
+                            json_pack("{s:f, s:o, s:o, s:s, s:o, s:s}", "weight", laws->targets[t].weight, "loss",
+                                      command_number(advised->losses[t]), "interval",
+                                      interval(&advised->intervals[ADVICE_TARGET + t]), "start",
+                                      start_names[start->choice], "crossover_flops", command_number(start->flops),
+                                      "basis", start->basis));
     }
     return targets;
 }
@@ -46,10 +44,11 @@ static json_t *mixture_json(const struct advised *advised) {
     json_t *mixture = json_object();
     for (size_t l = 0; l < laws->languages; l++)
         json_object_set_new(mixture, laws->names[l],
-                            json_pack("{s:o, s:o, s:o, s:o, s:o}", "share", number(advised->plan.shares[l]), "interval",
-                                      interval(&shares[l]), "tokens", number(advised->plan.D * advised->plan.shares[l]),
-                                      "unique_tokens", number(laws->unique[l]), "epochs",
-                                      number(advised_epochs(advised, l))));
+                            json_pack("{s:o, s:o, s:o, s:o, s:o}", "share", command_number(advised->plan.shares[l]),
+                                      "interval", interval(&shares[l]), "tokens",
+                                      command_number(advised->plan.D * advised->plan.shares[l]), "unique_tokens",
+                                      command_number(laws->unique[l]), "epochs",
+                                      command_number(advised_epochs(advised, l))));
     return mixture;
 }
 
@@ -60,10 +59,10 @@ static json_t *scales_json(const struct advised *advised) {
         const struct advised_scale *scale = &advised->scales[s];
         json_t *losses = json_object();
         for (size_t t = 0; t < laws->target_count; t++)
-            json_object_set_new(losses, laws->names[laws->targets[t].language], number(scale->losses[t]));
+            json_object_set_new(losses, laws->names[laws->targets[t].language], command_number(scale->losses[t]));
         json_array_append_new(scales,
                               json_pack("{s:i, s:f, s:f, s:o, s:o}", "scale", scale->scale, "N", scale->plan.N, "D",
-                                        scale->plan.D, "loss", number(scale->plan.loss), "losses", losses));
+                                        scale->plan.D, "loss", command_number(scale->plan.loss), "losses", losses));
     }
     return scales;
 }
@@ -79,12 +78,12 @@ json_t *advise_json(const struct advised *advised) {
     json_object_set_new(object, "law", json_string(laws->law));
     json_object_set_new(object, "points", json_integer((json_int_t)laws->points));
     json_object_set_new(object, "flops", json_real(advised->flops));
-    json_object_set_new(object, "core_hours", number(advised->core_hours));
-    json_object_set_new(object, "gflops_per_core", number(advised->gflops));
-    json_object_set_new(object, "N", number(plan->N));
-    json_object_set_new(object, "D", number(plan->D));
-    json_object_set_new(object, "tokens_per_parameter", number(plan->D / plan->N));
-    json_object_set_new(object, "loss", number(plan->loss));
+    json_object_set_new(object, "core_hours", command_number(advised->core_hours));
+    json_object_set_new(object, "gflops_per_core", command_number(advised->gflops));
+    json_object_set_new(object, "N", command_number(plan->N));
+    json_object_set_new(object, "D", command_number(plan->D));
+    json_object_set_new(object, "tokens_per_parameter", command_number(plan->D / plan->N));
+    json_object_set_new(object, "loss", command_number(plan->loss));
     json_object_set_new(object, "intervals",
                         json_pack("{s:o, s:o, s:o}", "N", interval(N), "D",
                                   pair(advised->flops / 6 / N->high, advised->flops / 6 / N->low), "loss",
@@ -93,8 +92,8 @@ json_t *advise_json(const struct advised *advised) {
         object, "fitted",
         json_pack("{s:o, s:o}", "N", pair(laws->N.least, laws->N.most), "D", pair(laws->D.least, laws->D.most)));
     json_object_set_new(object, "extrapolation",
-                        json_pack("{s:o, s:o}", "N", number(advised_beyond(&laws->N, plan->N)), "D",
-                                  number(advised_beyond(&laws->D, plan->D))));
+                        json_pack("{s:o, s:o}", "N", command_number(advised_beyond(&laws->N, plan->N)), "D",
+                                  command_number(advised_beyond(&laws->D, plan->D))));
     json_object_set_new(object, "targets", targets_json(advised));
     json_object_set_new(object, "mixture", mixture_json(advised));
     json_object_set_new(object, "scales", scales_json(advised));

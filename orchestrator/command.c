@@ -121,6 +121,10 @@ int command_parse(const struct command *command, const struct option *options, i
     return 0;
 }
 
+json_t *command_number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 int command_print_json(json_t *object, struct error *error) {
     const int result = json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     json_decref(object);

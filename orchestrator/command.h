@@ -51,6 +51,9 @@ int command_parse_count(const char *text, uint64_t *value);
  * or its name does not fit; *text then stands at it. */
 int command_next_pair(const char **text, char *name, size_t name_size, double *value);
 
+/* A number as JSON: what is unknown or endless is null. */
+json_t *command_number(double value);
+
 /* Prints an object on standard output and releases it. */
 int command_print_json(json_t *object, struct error *error);
 

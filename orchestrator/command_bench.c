@@ -9,19 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is unknown is null. */
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *case_json(const struct bench_case *measured, int precision, const struct bench_result *result,
                          double peak) {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "case", measured->name, "precision",
-                     precision_names[precision], "tokens_per_second", number(result->tokens_per_second), "gflops",
-                     number(result->gflops), "fraction_of_peak", number(result->gflops / peak), "peak_memory_bytes",
-                     isfinite(result->peak_memory_bytes) ? json_integer((json_int_t)result->peak_memory_bytes)
-                                                         : json_null(),
-                     "dropout_cost", number(result->dropout_cost), "scaling", number(result->scaling));
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "case", measured->name, "precision", precision_names[precision],
+        "tokens_per_second", command_number(result->tokens_per_second), "gflops", command_number(result->gflops),
+        "fraction_of_peak", command_number(result->gflops / peak), "peak_memory_bytes",
+        isfinite(result->peak_memory_bytes) ? json_integer((json_int_t)result->peak_memory_bytes) : json_null(),
+        "dropout_cost", command_number(result->dropout_cost), "scaling", command_number(result->scaling));
 }
 
 /* The last column is for several threads. */

@@ -26,10 +26,6 @@ static json_t *run_row(const struct study_data *data, size_t i) {
         "seed", (json_int_t)run->seed, "cause", outcome->cause);
 }
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 /* A table under the name of its group. One that is more than a group's columns has a function that makes its rows. */
 static const struct export_table {
     const char *name;
@@ -67,7 +63,7 @@ static json_t *cell(const struct column *column, const void *row) {
     case COLUMN_U64:
         return json_integer((json_int_t) * (const uint64_t *)field);
     case COLUMN_F64:
-        return number(*(const double *)field);
+        return command_number(*(const double *)field);
     case COLUMN_TEXT:
         return json_string(field);
     case COLUMN_STATUS:

@@ -133,10 +133,6 @@ static void print_text(const struct published *published, FILE *file) {
 
 /* ---- as JSON ---- */
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *counts_json(const size_t counts[4]) {
     return json_pack("{s:I, s:I, s:I, s:I}", "done", (json_int_t)counts[RUN_DONE], "running",
                      (json_int_t)counts[RUN_RUNNING], "waiting", (json_int_t)counts[RUN_WAITING], "failed",
@@ -167,8 +163,8 @@ static json_t *runs_json(const struct published *published, enum run_status want
                                    "name", run->name, "size", run->size, "attempt", (json_int_t)outcome->attempt,
                                    "step", (json_int_t)known->step, "steps", (json_int_t)run->steps);
         if (wanted == RUN_RUNNING) {
-            json_object_set_new(object, "tokens_per_second", number(known->tokens_per_second));
-            json_object_set_new(object, "seconds_left", number(known->seconds_left));
+            json_object_set_new(object, "tokens_per_second", command_number(known->tokens_per_second));
+            json_object_set_new(object, "seconds_left", command_number(known->seconds_left));
         } else if (wanted == RUN_WAITING) {
             json_object_set_new(object, "waits_for",
                                 known->waits_for == WAITS_FOR_NOTHING ? json_null() : json_integer(known->waits_for));
@@ -182,16 +178,16 @@ static json_t *runs_json(const struct published *published, enum run_status want
 
 static json_t *to_json(const struct published *published) {
     const struct status *status = &published->status;
-    return json_pack("{s:s, s:s, s:f, s:f, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:f, s:o}",
-                     "study", published->data.study.name, "file", published->path, "published", published->when,
-                     "age_seconds", published->age, "writer",
-                     published->alive ? json_string(published->owner) : json_null(), "writer_silent_seconds",
-                     number(published->silence), "runs", counts_json(status->counts), "flops", status->flops,
-                     "flops_done", status->flops_done, "groups", groups_json(status), "running",
-                     runs_json(published, RUN_RUNNING), "waiting", runs_json(published, RUN_WAITING), "failed",
-                     runs_json(published, RUN_FAILED), "core_hours_used", status->core_seconds / 3600,
-                     "core_hours_left", number(status->core_seconds_left / 3600), "gflops_per_core",
-                     number(status->gflops), "cores", status->cores, "seconds_left", number(status->seconds_left));
+    return json_pack(
+        "{s:s, s:s, s:f, s:f, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:f, s:o}", "study",
+        published->data.study.name, "file", published->path, "published", published->when, "age_seconds",
+        published->age, "writer", published->alive ? json_string(published->owner) : json_null(),
+        "writer_silent_seconds", command_number(published->silence), "runs", counts_json(status->counts), "flops",
+        status->flops, "flops_done", status->flops_done, "groups", groups_json(status), "running",
+        runs_json(published, RUN_RUNNING), "waiting", runs_json(published, RUN_WAITING), "failed",
+        runs_json(published, RUN_FAILED), "core_hours_used", status->core_seconds / 3600, "core_hours_left",
+        command_number(status->core_seconds_left / 3600), "gflops_per_core", command_number(status->gflops), "cores",
+        status->cores, "seconds_left", command_number(status->seconds_left));
 }
 
 /* ---- watching ---- */

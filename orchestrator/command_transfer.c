@@ -79,10 +79,6 @@ static int find_statistics(const struct input *input, const char *languages, uin
 
 /* ---- JSON ---- */
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static int print_json(const struct input *input, const struct statistics *statistics, struct error *error) {
     const struct group_effect *script = &statistics->script, *family = &statistics->family;
     json_t *best = json_object(), *unknown = json_array();
@@ -94,12 +90,13 @@ static int print_json(const struct input *input, const struct statistics *statis
     json_t *object = json_pack(
         "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s?, s:I, s:I, s:o}", "languages",
         (json_int_t)input->table.count, "pairs", (json_int_t)statistics->pairs, "same_script_mean",
-        number(script->same_mean), "different_script_mean", number(script->different_mean), "same_family_mean",
-        number(family->same_mean), "different_family_mean", number(family->different_mean), "p_script",
-        number(script->p_pairs), "p_family", number(family->p_pairs), "p_script_languages", number(script->p_languages),
-        "p_family_languages", number(family->p_languages), "symmetry_pearson", number(statistics->symmetry),
-        "best_sources", best, "size", input->size, "bounds", (json_int_t)input->table.bounds, "predicted",
-        (json_int_t)input->table.predicted, "unknown_languages", unknown);
+        command_number(script->same_mean), "different_script_mean", command_number(script->different_mean),
+        "same_family_mean", command_number(family->same_mean), "different_family_mean",
+        command_number(family->different_mean), "p_script", command_number(script->p_pairs), "p_family",
+        command_number(family->p_pairs), "p_script_languages", command_number(script->p_languages),
+        "p_family_languages", command_number(family->p_languages), "symmetry_pearson",
+        command_number(statistics->symmetry), "best_sources", best, "size", input->size, "bounds",
+        (json_int_t)input->table.bounds, "predicted", (json_int_t)input->table.predicted, "unknown_languages", unknown);
     if (!object)
         return error_set(error, ERROR_FAILED, "%s: no memory, or a language that is not UTF-8", input->path);
     return command_print_json(object, error);

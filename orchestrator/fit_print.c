@@ -1,18 +1,15 @@
 #include "orchestrator/fit_print.h"
 #include "laws/capacity.h"
+#include "orchestrator/command.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 /* {"E": values[0], ...} */
 static json_t *by_name(const struct fit_law *law, const double *values) {
     json_t *object = json_object();
     for (int j = 0; j < law->parameter_count; j++)
-        json_object_set_new(object, law->parameters[j].name, number(values[j]));
+        json_object_set_new(object, law->parameters[j].name, command_number(values[j]));
     return object;
 }
 
@@ -24,18 +21,18 @@ json_t *fit_json(const struct fit_law *law, const struct fit *fit) {
     json_t *intervals = json_object(), *basins = json_array(), *open = json_array();
     for (int j = 0; j < law->parameter_count; j++) {
         json_object_set_new(intervals, law->parameters[j].name,
-                            json_pack("[o, o]", number(fit->low[j]), number(fit->high[j])));
+                            json_pack("[o, o]", command_number(fit->low[j]), command_number(fit->high[j])));
         if (undetermined(fit, j))
             json_array_append_new(open, json_string(law->parameters[j].name));
     }
     for (int b = 0; b < fit->basin_count; b++)
-        json_array_append_new(basins, json_pack("{s:o, s:o, s:I}", "objective", number(fit->basins[b].objective),
-                                                "parameters", by_name(law, fit->basins[b].parameters), "starts",
-                                                (json_int_t)fit->basins[b].starts));
+        json_array_append_new(
+            basins, json_pack("{s:o, s:o, s:I}", "objective", command_number(fit->basins[b].objective), "parameters",
+                              by_name(law, fit->basins[b].parameters), "starts", (json_int_t)fit->basins[b].starts));
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:{s:i, s:s}}", "points", (json_int_t)fit->points,
-                     "objective", number(fit->objective), "parameters", by_name(law, fit->parameters),
+                     "objective", command_number(fit->objective), "parameters", by_name(law, fit->parameters),
                      "standard_errors", by_name(law, fit->standard_errors), "intervals", intervals, "r2",
-                     number(fit->r2), "starts", (json_int_t)fit->starts, "basins", basins, "undetermined", open,
+                     command_number(fit->r2), "starts", (json_int_t)fit->starts, "basins", basins, "undetermined", open,
                      "bootstrap", "resamples", fit->resamples, "unit", fit->runs_drawn > 0 ? "run" : "point");
 }
 
@@ -154,9 +151,10 @@ static json_t *estimates_json(int count, const char *const *names, const struct 
     json_t *object = json_object(), *intervals = json_object();
     for (int i = 0; i < count; i++) {
         const struct fit_interval interval = estimates[i].interval;
-        json_object_set_new(object, names[i], number(factors[i] * estimates[i].value));
-        json_object_set_new(intervals, names[i],
-                            json_pack("[o, o]", number(factors[i] * interval.low), number(factors[i] * interval.high)));
+        json_object_set_new(object, names[i], command_number(factors[i] * estimates[i].value));
+        json_object_set_new(
+            intervals, names[i],
+            json_pack("[o, o]", command_number(factors[i] * interval.low), command_number(factors[i] * interval.high)));
     }
     json_object_set_new(object, "intervals", intervals);
     return object;
