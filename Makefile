@@ -86,8 +86,8 @@ test: packages  ## build and run every test; ends with "N passed, N failed"
 	@$(MAKE) -s -j2 $(PROGRAM) build/release/group_run $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%)
 	@tests/run.sh $(TESTS:%=build/release/%) $(TESTS:%=build/sanitize/%) $(SCRIPTS)
 
-fuzz: build/sanitize/test_mutations  ## read 10 000 damaged files of each kind under the sanitizers, some minutes
-	@$< 10000
+fuzz: build/sanitize/test_mutations  ## read 100 000 damaged files of each kind under the sanitizers
+	@$< 100000
 
 lint:  ## formatting, clang-tidy and cppcheck
 	@tools/lint.sh
