@@ -1,5 +1,5 @@
-/* Every kind of file that sweep reads, damaged at random (tests/mutation.h). Under the sanitizers 10 000 mutants a
- * kind, which takes minutes, else some hundred; `test_mutations COUNT` (make fuzz) reads so many of each. */
+/* Every kind of file that sweep reads, damaged at random (tests/mutation.h). Under the sanitizers 5000 mutants a
+ * kind, which takes a minute, else some hundred; `test_mutations COUNT` (make fuzz) reads so many of each. */
 #include "base/checksum.h"
 #include "base/csv.h"
 #include "corpus/batches.h"
@@ -22,7 +22,7 @@
 #include <time.h>
 
 #ifdef __SANITIZE_ADDRESS__
-enum { MUTANTS = 10000 };
+enum { MUTANTS = 5000 };
 #else
 enum { MUTANTS = 300 };
 #endif
