@@ -35,6 +35,7 @@ struct kind {
     /* Makes checksums good again, so that every other mutant comes further; NULL: there are none, or only one. */
     void (*seal)(char *bytes, size_t size);
     size_t (*range)(const char *bytes); /* bytes at the beginning that are changed; NULL: all */
+    unsigned times;                     /* so many times as many mutants as are asked for */
 };
 
 /* What a child tells, in shared memory. */
