@@ -2,6 +2,10 @@
 # torture.sh [KILLS] [SEED]: one study that is killed again and again, at random moments and in random ways, until it has
 # been KILLS times; then it is left alone, and its archive is held against that of a study that always was. TAP, with
 # what was done as comments.
+# With the right to mount one, everything lies on a small disk of its own, which is full now and then.
+if [ -z "${SWEEP_TORTURE_DISK:-}" ] && unshare -m true 2>/dev/null; then
+    exec env SWEEP_TORTURE_DISK=1 unshare -m "$0" "$@"
+fi
 sweep=$(realpath bin/sweep)
 . tests/check.sh
 kills=${1:-12}
@@ -11,6 +15,7 @@ export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 export OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_orte_abort_on_non_zero_status=0
 
 # So little text that runs are in their second epoch most of the time; checkpoints every few steps.
+[ -z "${SWEEP_TORTURE_DISK:-}" ] || mount -t tmpfs -o size=100m none "$folder"
 mkdir "$folder/sweeps"
 sed -e "s/tokens: 102_400.*/tokens: $((kills > 50 ? 1638400 : 409600))/" -e 's/every_tokens: 10240/every_tokens: 40960/' \
     -e 's/megabytes: 0.5/megabytes: 0.1/' -e 's/^runs:/checkpoints: {steps: 20}\n&/' sweeps/tiny.yaml >"$folder/sweeps/study.yaml"
@@ -53,7 +58,7 @@ cut_journal() {
 total=0
 while [ $total -lt "$kills" ]; do
     start
-    case $((RANDOM % 6)) in
+    case $((RANDOM % (SWEEP_TORTURE_DISK ? 7 : 6))) in
     0) running && kill -KILL "${ranks[0]}" && count "coordinators killed" && total=$((total + 1)) ;;
     1) running && kill -KILL "${ranks[@]}" $mpirun && count "whole jobs killed" && total=$((total + 1)) ;;
     2) running && kill -USR1 $mpirun && count "jobs stopped" && total=$((total + 1)) && sleep 1 ;;
@@ -71,8 +76,14 @@ while [ $total -lt "$kills" ]; do
         running && kill -KILL "${ranks[@]}" $mpirun && count "whole jobs killed" && total=$((total + 1))
         damaged=$(ls "$archive.checkpoints/"*.safetensors 2>/dev/null | head -1)
         [ -n "$damaged" ] && printf x | dd of="$damaged" bs=1 seek=$((RANDOM * 2)) conv=notrunc status=none && count "checkpoints damaged" ;;
+    6)
+        cat /dev/zero >"$folder/ballast"
+        pause
+        pause
+        running && kill -KILL "${ranks[@]}" $mpirun && count "whole jobs killed on a full disk" && total=$((total + 1)) ;;
     esac
     end
+    rm -f "$folder/ballast"
     [ $((RANDOM % 4)) -eq 0 ] && cut_journal
 done
 check "the study ends" mpirun -n 3 "$sweep" "$folder/sweeps/study.yaml" --archive "$archive"
