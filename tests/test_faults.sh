@@ -107,7 +107,7 @@ full_disk() {
     wait $process && cp "$folder/disk/full.h5" "$folder/full.h5" && grep -q 'No space left' "$folder/full.log" && same full
 }
 mkdir "$folder/disk"
-if unshare -m true 2>/dev/null; then
+if unshare -m mount -t tmpfs none /tmp 2>/dev/null; then
     export -f full_disk same
     export folder sweep study alone
     check "a full disk is waited for, and the archive is the same" unshare -m bash -c full_disk

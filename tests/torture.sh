@@ -3,7 +3,7 @@
 # been KILLS times; then it is left alone, and its archive is held against that of a study that always was. TAP, with
 # what was done as comments.
 # With the right to mount one, everything lies on a small disk of its own, which is full now and then.
-if [ -z "${SWEEP_TORTURE_DISK:-}" ] && unshare -m true 2>/dev/null; then
+if [ -z "${SWEEP_TORTURE_DISK:-}" ] && unshare -m mount -t tmpfs none /tmp 2>/dev/null; then
     exec env SWEEP_TORTURE_DISK=1 unshare -m "$0" "$@"
 fi
 sweep=$(realpath bin/sweep)
@@ -15,7 +15,7 @@ export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 export OMPI_MCA_orte_enable_recovery=1 OMPI_MCA_orte_abort_on_non_zero_status=0
 
 # So little text that runs are in their second epoch most of the time; checkpoints every few steps.
-[ -z "${SWEEP_TORTURE_DISK:-}" ] || mount -t tmpfs -o size=100m none "$folder"
+[ -z "${SWEEP_TORTURE_DISK:-}" ] || mount -t tmpfs -o size=100m none "$folder" || exit 1
 mkdir "$folder/sweeps"
 sed -e "s/tokens: 102_400.*/tokens: $((kills > 50 ? 1638400 : 409600))/" -e 's/every_tokens: 10240/every_tokens: 40960/' \
     -e 's/megabytes: 0.5/megabytes: 0.1/' -e 's/^runs:/checkpoints: {steps: 20}\n&/' sweeps/tiny.yaml >"$folder/sweeps/study.yaml"
