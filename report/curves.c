@@ -10,6 +10,16 @@ enum { CURVE_POINTS = 40, LOSS_POINTS = 30, LANGUAGE_PANELS = 12, KINDS_MAX = 8 
 
 /* ---- by run ---- */
 
+/* What both files of curves say of a run. */
+static void run_cells(FILE *csv, const struct run_record *run) {
+    text_csv(csv, run->kind);
+    fputc(',', csv);
+    text_csv(csv, run->name);
+    fputc(',', csv);
+    text_csv(csv, run->size);
+    text_cell(csv, (double)run->parameters);
+}
+
 /* The training curve of a run as a block; false: there is nothing to draw. */
 static bool write_training_curve(struct figure *figure, const struct run_record *run, size_t first, size_t end) {
     const struct curve_point *points = figure->report->data->curves;
@@ -22,12 +32,7 @@ static bool write_training_curve(struct figure *figure, const struct run_record 
             continue;
         any = true;
         fprintf(figure->csv, "%u,", run->run);
-        text_csv(figure->csv, run->kind);
-        fputc(',', figure->csv);
-        text_csv(figure->csv, run->name);
-        fputc(',', figure->csv);
-        text_csv(figure->csv, run->size);
-        text_cell(figure->csv, (double)run->parameters);
+        run_cells(figure->csv, run);
         text_cell(figure->csv, (double)points[i].tokens);
         text_cell(figure->csv, points[i].loss);
         fputc('\n', figure->csv);
@@ -116,12 +121,7 @@ static bool write_loss_curve(struct figure *figure, const struct run_record *run
             continue;
         text_csv(figure->csv, language);
         fprintf(figure->csv, ",%u,", run->run);
-        text_csv(figure->csv, run->kind);
-        fputc(',', figure->csv);
-        text_csv(figure->csv, run->name);
-        fputc(',', figure->csv);
-        text_csv(figure->csv, run->size);
-        text_cell(figure->csv, (double)run->parameters);
+        run_cells(figure->csv, run);
         text_cell(figure->csv, curve.tokens[i]);
         text_cell(figure->csv, curve.losses[i]);
         fputc('\n', figure->csv);
