@@ -3,6 +3,7 @@
 #include "orchestrator/postfit_curves.h"
 #include "orchestrator/postfit_transfer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,44 @@ static struct direction find_direction(const struct study_data *data, const stru
                                        double *room) {
     struct direction direction = {.source = run->languages[1 - target].language,
                                   .target = run->languages[target].language};
-    direction.alone = postfit_find_run(data, "monolingual", direction.target, run->size);
+    direction.alone = postfit_find_run(data, "monolingual", direction.target, run->size, run->seed);
     if (direction.alone) {
         direction.monolingual = postfit_curve(data, direction.alone->run, direction.target, room);
         direction.bilingual = postfit_curve(data, run->run, direction.target, room + 2 * data->loss_count);
     }
     return direction;
+}
+
+/* The row of a direction at a size, which is added if it is new. NULL: no memory. */
+static struct transfer_record *find_row(struct study_data *data, const struct run_record *run,
+                                        const struct direction *direction, struct error *error) {
+    for (size_t i = 0; i < data->transfer_count; i++) {
+        struct transfer_record *record = &data->transfer[i];
+        if (strcmp(record->size, run->size) == 0 && postfit_same_language(record->source, direction->source) &&
+            postfit_same_language(record->target, direction->target))
+            return record;
+    }
+    struct transfer_record *records = postfit_grow(data->transfer, data->transfer_count, sizeof *records, error);
+    if (!records)
+        return NULL;
+    data->transfer = records;
+    struct transfer_record *record = &records[data->transfer_count++];
+    memcpy(record->source, direction->source, LANGUAGE_CODE_SIZE);
+    memcpy(record->target, direction->target, LANGUAGE_CODE_SIZE);
+    memcpy(record->size, run->size, sizeof record->size);
+    snprintf(record->state, sizeof record->state, "measured");
+    return record;
+}
+
+/* A row keeps means over seeds; until all are added, its deviation is the sum of squares about the mean. */
+static void add_seed(struct transfer_record *record, const struct transfer_score *score) {
+    const double n = ++record->seeds, distance = score->bts - record->bts;
+    record->reference_loss += (score->reference_loss - record->reference_loss) / n;
+    record->sigma += (score->sigma - record->sigma) / n;
+    record->bts += distance / n;
+    record->deviation += distance * (score->bts - record->bts);
+    if (score->bound)
+        snprintf(record->state, sizeof record->state, "bound");
 }
 
 static int score_direction(const struct study *study, struct study_data *data, const struct run_record *run,
@@ -42,17 +75,11 @@ static int score_direction(const struct study *study, struct study_data *data, c
                 reason.message);
         return 0;
     }
-    struct transfer_record *records = postfit_grow(data->transfer, data->transfer_count, sizeof *records, error);
-    if (!records)
+    struct transfer_record *record = find_row(data, run, direction, error);
+    if (!record)
         return -1;
-    data->transfer = records;
-    struct transfer_record *record = &records[data->transfer_count++];
-    *record = (struct transfer_record){
-        .d = study->reference_tokens, .reference_loss = score.reference_loss, .sigma = score.sigma, .bts = score.bts};
-    memcpy(record->source, direction->source, LANGUAGE_CODE_SIZE);
-    memcpy(record->target, direction->target, LANGUAGE_CODE_SIZE);
-    memcpy(record->size, run->size, sizeof record->size);
-    snprintf(record->state, sizeof record->state, "%s", score.bound ? "bound" : "measured");
+    record->d = study->reference_tokens;
+    add_seed(record, &score);
     return 0;
 }
 
@@ -183,6 +210,10 @@ int postfit_scores(const struct study *study, struct study_data *data, FILE *not
             const struct direction direction = find_direction(data, run, target, room);
             result = score_direction(study, data, run, &direction, notes, error);
         }
+    }
+    for (size_t i = 0; i < data->transfer_count; i++) {
+        struct transfer_record *record = &data->transfer[i];
+        record->deviation = record->seeds > 1 ? sqrt(record->deviation / (record->seeds - 1)) : NAN;
     }
     free(room);
     return result;
