@@ -156,17 +156,20 @@ static int line_against_size(struct study_data *data, FILE *notes, struct error 
     return points.count > 0 ? add_line(data, "bts-against-N", &points, data->transfer_count, notes, error) : 0;
 }
 
-/* The scores of one direction with each evaluation of the monolingual run as reference. A bilingual run that is below
- * the reference at its first evaluation may have been there long before: such scores are left out, as bounds are. */
+/* The scores of one direction of a bilingual run with evaluations of the monolingual run as reference. Only as long as
+ * a score of -1 is reached before the learning rate of the bilingual run decays: beyond, what is left are pairs that
+ * help, and losses that fall for another reason than data. A bilingual run that is below the reference at its first
+ * evaluation may have been there long before: such scores are left out, as bounds are. */
 static int add_scores_over_tokens(const struct study *study, const struct study_data *data,
-                                  const struct direction *direction, size_t number, struct points *points,
-                                  struct error *error) {
+                                  const struct run_record *run, const struct direction *direction, size_t number,
+                                  struct points *points, struct error *error) {
+    const double most = (1 - study->decay_fraction) * (double)run->tokens / 3;
     for (size_t i = postfit_first_loss(data, direction->alone->run);
          i < data->loss_count && data->losses[i].run == direction->alone->run; i++) {
         const struct loss_point *point = &data->losses[i];
         struct transfer_score score;
         if (!postfit_is_test(point) || !postfit_same_language(point->language, direction->target) ||
-            !postfit_in_constant_part(study, direction->alone, point->step) ||
+            !postfit_in_constant_part(study, direction->alone, point->step) || (double)point->tokens > most ||
             transfer_bts(&direction->monolingual, &direction->bilingual, (double)point->tokens, &score, NULL) != 0 ||
             score.bound || score.sigma <= direction->bilingual.tokens[0])
             continue;
@@ -188,7 +191,7 @@ static int line_against_tokens(const struct study *study, struct study_data *dat
         for (int target = 0; target < 2 && result == 0; target++) {
             const struct direction direction = find_direction(data, run, target, room);
             if (direction.alone)
-                result = add_scores_over_tokens(study, data, &direction, 2 * r + (size_t)target, &points, error);
+                result = add_scores_over_tokens(study, data, run, &direction, 2 * r + (size_t)target, &points, error);
         }
     }
     if (result == 0 && points.count > 0)

@@ -44,6 +44,7 @@ static uint32_t add_run(struct made *made, const char *kind, int size, int first
     assert_true(run < RUNS_MAX);
     struct run_record *record = &made->runs[run];
     *record = (struct run_record){.run = run, .parameters = (uint64_t)N[size], .steps = EVALUATIONS};
+    record->tokens = (uint64_t)(EVALUATIONS * STEP_TOKENS);
     snprintf(record->kind, sizeof record->kind, "%s", kind);
     snprintf(record->size, sizeof record->size, "%s", sizes[size].name);
     record->language_count = second >= 0 ? 2 : 1;
