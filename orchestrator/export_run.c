@@ -20,9 +20,9 @@ struct run_export {
     struct study_data data;
     struct study study;
     const struct run_record *run;
-    char kept[FILE_PATH_SIZE];   /* its last checkpoint */
-    char source[FILE_PATH_SIZE]; /* its vocabulary, and the identity of that, as the archive has it */
-    char vocabulary[IDENTITY_SIZE];
+    char kept[FILE_PATH_SIZE];      /* its last checkpoint */
+    char source[FILE_PATH_SIZE];    /* where its vocabulary should be, */
+    char vocabulary[IDENTITY_SIZE]; /* and which that is; "": the archive does not say */
     char weights[FILE_PATH_SIZE], model[FILE_PATH_SIZE], readme[FILE_PATH_SIZE]; /* what is made */
 };
 
@@ -101,7 +101,7 @@ static int write_weights(const struct run_export *export, struct error *error) {
     return result;
 }
 
-/* *copied: it was found, and is the one of the run. */
+/* *copied: it was found, and is that of the run. */
 static int copy_vocabulary(const struct run_export *export, bool *copied, struct error *error) {
     char *bytes, identity[IDENTITY_SIZE];
     size_t size;
