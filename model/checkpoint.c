@@ -166,20 +166,29 @@ static json_t *tensor_entry(const struct tensor *tensor, uint64_t parameters, in
                      (json_int_t)end);
 }
 
-/* The header's JSON, to be freed; NULL when memory is short. */
-static char *header_make(const struct model *model, texts made) {
-    const struct model_shape *shape = &model->setup.shape;
-    json_t *header = json_object(), *metadata = json_object();
-    int failed = json_object_set_new(header, "__metadata__", metadata);
+/* NULL: no memory. */
+static json_t *texts_metadata(texts made) {
+    json_t *metadata = json_object();
+    int failed = 0;
     for (int i = 0; i < TEXTS; i++)
         failed |= json_object_set_new(metadata, text_names[i], json_string(made[i]));
-    for (int part = 0; part < PARTS; part++) {
+    if (!failed)
+        return metadata;
+    json_decref(metadata);
+    return NULL;
+}
+
+/* The JSON of a header of so many parts, to be freed; NULL when memory is short. Takes the metadata over. */
+static char *header_make(const struct model_shape *shape, int parts, json_t *metadata) {
+    json_t *header = json_object();
+    int failed = json_object_set_new(header, "__metadata__", metadata);
+    for (int part = 0; part < parts; part++) {
         uint64_t first = 0;
         for (uint32_t i = 0; i < tensor_count(shape); i++) {
             const struct tensor tensor = tensor_at(shape, i, first);
             char name[2 * NAME_SIZE];
             snprintf(name, sizeof name, "%s%s", part_prefixes[part], tensor.name);
-            failed |= json_object_set_new(header, name, tensor_entry(&tensor, model->parameters, part));
+            failed |= json_object_set_new(header, name, tensor_entry(&tensor, model_parameters(shape), part));
             first += tensor_elements(&tensor);
         }
     }
@@ -188,8 +197,8 @@ static char *header_make(const struct model *model, texts made) {
     return text;
 }
 
-static bool write_header(FILE *file, const struct model *model, texts made) {
-    char *header = header_make(model, made);
+static bool write_header(FILE *file, const struct model_shape *shape, int parts, json_t *metadata) {
+    char *header = header_make(shape, parts, metadata);
     if (!header)
         return false;
     const uint64_t size = (strlen(header) + 7) / 8 * 8; /* so that the data are aligned */
@@ -215,7 +224,7 @@ static bool write_all(FILE *file, struct model *model, const struct checkpoint *
                       const struct checkpoint_sharing *sharing) {
     texts made;
     texts_make(made, model, checkpoint);
-    bool written = file && write_header(file, model, made);
+    bool written = file && write_header(file, &model->setup.shape, PARTS, texts_metadata(made));
     for (int part = 0; part < PARTS; part++) {
         const float *data = part_whole(model, part, sharing);
         written = written && data;
@@ -224,7 +233,7 @@ static bool write_all(FILE *file, struct model *model, const struct checkpoint *
         written = written && fwrite(data, sizeof(float), model->parameters, file) == model->parameters;
     }
     texts_checksum(made, made[TEXT_CHECKSUM]);
-    return written && write_header(file, model, made);
+    return written && write_header(file, &model->setup.shape, PARTS, texts_metadata(made));
 }
 
 /* Model 0 writes the file. */
@@ -468,12 +477,25 @@ int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct er
     return 0;
 }
 
+static int check_run(const char *path, const char *identity, const struct checkpoint *checkpoint, struct error *error) {
+    return strcmp(checkpoint->identity, identity) == 0
+               ? 0
+               : error_set(error, ERROR_INPUT, "%s: a checkpoint of run %s, not of %s", path, checkpoint->identity,
+                           identity);
+}
+
+static int check_step(const char *path, uint64_t step, const struct checkpoint *checkpoint, struct error *error) {
+    return checkpoint->step == step
+               ? 0
+               : error_set(error, ERROR_INPUT, "%s: a checkpoint of step %" PRIu64 ", not of %" PRIu64, path,
+                           checkpoint->step, step);
+}
+
 /* What a checkpoint must be, beyond being sound, to go on with. */
 static int check_fits(const struct model *model, const char *path, const char *identity,
                       const struct checkpoint *checkpoint, struct error *error) {
-    if (strcmp(checkpoint->identity, identity) != 0)
-        return error_set(error, ERROR_INPUT, "%s: a checkpoint of run %s, not of %s", path, checkpoint->identity,
-                         identity);
+    if (check_run(path, identity, checkpoint, error) != 0)
+        return -1;
     if (memcmp(&checkpoint->shape, &model->setup.shape, sizeof checkpoint->shape) != 0)
         return error_set(error, ERROR_INPUT, "%s: a checkpoint of a model of another shape", path);
     return 0;
@@ -512,11 +534,37 @@ int model_load_weights(struct model *model, const char *path, const char *identi
     if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
         return -1;
     int result = check_fits(model, path, identity, &checkpoint, error);
-    if (result == 0 && checkpoint.step != step)
-        result = error_set(error, ERROR_INPUT, "%s: a checkpoint of step %" PRIu64 ", not of %" PRIu64, path,
-                           checkpoint.step, step);
+    if (result == 0)
+        result = check_step(path, step, &checkpoint, error);
     if (result == 0)
         memcpy(model->weights, mapped.data, model->parameters * sizeof(float));
+    mapped_close(&mapped);
+    return result;
+}
+
+static int write_weights(const struct mapped *mapped, const struct model_shape *shape, const char *to, json_t *metadata,
+                         struct error *error) {
+    const uint64_t parameters = model_parameters(shape);
+    char temporary[FILE_TEMPORARY_SIZE];
+    FILE *file = file_begin(to, temporary, error);
+    if (!file)
+        return -1;
+    const bool written = write_header(file, shape, 1, json_incref(metadata)) &&
+                         fwrite(mapped->data, sizeof(float), parameters, file) == parameters;
+    return file_end(file, written, temporary, to, error);
+}
+
+int checkpoint_copy_weights(const char *path, const char *identity, uint64_t step, const char *to, json_t *metadata,
+                            struct error *error) {
+    struct checkpoint checkpoint;
+    struct mapped mapped;
+    if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
+        return -1;
+    int result = check_run(path, identity, &checkpoint, error);
+    if (result == 0)
+        result = check_step(path, step, &checkpoint, error);
+    if (result == 0)
+        result = write_weights(&mapped, &checkpoint.shape, to, metadata, error);
     mapped_close(&mapped);
     return result;
 }

@@ -142,6 +142,9 @@ const struct study_key study_keys[] = {
      "A checkpoint every so many minutes; 0: only when the run is told to stop (SIGTERM, SIGUSR1)."},
     {"checkpoints.steps", STUDY(checkpoint_steps), "0", NULL, 0, 1e9, NULL,
      "And every so many optimizer steps; 0: by minutes alone."},
+    {"checkpoints.keep", STUDY(checkpoint_keep), "false", NULL, 0, 0, NULL,
+     "Whether the last checkpoint of a run stays when the run is done, for `sweep export --run`: three times the size "
+     "of its weights. Runs that are done already are not trained again for it."},
 
     {"retries", MAPPING, "", NULL, 0, 0, NULL,
      "What happens to a run that failed: its cause is recorded, the others go on, and it is tried again from its last "

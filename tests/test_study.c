@@ -502,7 +502,7 @@ static void each_standard_value_may_be_written_out_and_matters(void **state) {
         free(other);
     }
     assert_true(written >= 20 && changed == written);
-    char *often = replaced(text, "evaluation:", "checkpoints: {minutes: 1, steps: 5}\nevaluation:");
+    char *often = replaced(text, "evaluation:", "checkpoints: {minutes: 1, steps: 5, keep: true}\nevaluation:");
     char *same = settings_of(*state, often);
     assert_string_equal(same, settings);
     free(same);
