@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { VOCABULARY_LIMIT = 256 << 20 }; /* bytes */
@@ -72,7 +71,7 @@ static int make_folder(struct run_export *export, const char *folder, struct err
         file_join(export->model, folder, VOCABULARY_FILE, error) != 0 ||
         file_join(export->readme, folder, "README.md", error) != 0)
         return -1;
-    return mkdir(folder, 0777) == 0 ? 0 : error_set_errno(error, ERROR_INPUT, "%s: cannot be made", folder);
+    return file_make_new_folder(folder, error);
 }
 
 /* Texts, as safetensors asks; NULL: no memory. */
