@@ -112,7 +112,7 @@ misused() {
         refuses "-o is for --run" $export --table runs -o none &&
         refuses "--run and --table; either" $export --run 0 --table runs -o none &&
         refuses "--run and --format; either" $export --run 0 --format csv -o none &&
-        refuses "none/here: cannot be made: No such file" $export --run 0 -o none/here &&
+        refuses "kept.h5/here: cannot be made" $export --run 0 -o archives/kept.h5/here &&
         refuses "not an archive" "$sweep" export archives/kept.h5.journal --run 0 -o none && [ ! -e none ]
 }
 tried_again() { # it diverges, and is done with a thousandth of the learning rate
