@@ -213,8 +213,10 @@ static int draw_frontiers(struct report *report, struct error *error) {
     }
     if (figure_begin(&figure, report, "iso-loss", 640, 480, error) != 0)
         return -1;
+    char heading[64];
+    snprintf(heading, sizeof heading, "more languages at the same loss of " ISOLATED, report->input->capacity_language);
     fputs("set title ", figure.script);
-    text_gnuplot(figure.script, report->input->capacity_language);
+    text_gnuplot(figure.script, heading);
     fputc('\n', figure.script);
     fputs("what,times_the_languages,times_the_size,times_the_tokens\n", figure.csv);
     fputs("set logscale xy 2\nset xlabel 'times the parameters N'\nset ylabel 'times the tokens of all languages'\n"

@@ -130,12 +130,13 @@ static bool write_loss_curve(struct figure *figure, const struct run_record *run
     return true;
 }
 
-/* Runs that learned the language, the monolingual ones or the others. */
-static size_t write_language(struct figure *figure, const char *language, bool monolingual) {
+/* Runs that learned the language from scratch, alone or with others. */
+static size_t write_language(struct figure *figure, const char *language, bool alone) {
     const struct study_data *data = figure->report->data;
     size_t count = 0;
     for (size_t r = 0; r < data->run_count; r++)
-        if ((strcmp(data->runs[r].kind, "monolingual") == 0) == monolingual && learned(&data->runs[r], language))
+        if ((data->runs[r].language_count == 1) == alone && strcmp(data->runs[r].kind, "finetune") != 0 &&
+            learned(&data->runs[r], language))
             count += write_loss_curve(figure, &data->runs[r], language);
     return count;
 }
@@ -214,8 +215,9 @@ static int draw_loss_curves(struct report *report, struct error *error) {
         plot_language(&figure, languages[k].language, k < panels);
     snprintf(
         caption, sizeof caption,
-        "Cross entropy on the test set against tokens of that language alone: solid, monolingual runs; dotted, runs "
-        "that learned others too (in the heading: how many of each). %zu of %zu languages are drawn, those with "
+        "Cross entropy on the test set against tokens of that language alone: solid, runs that saw no other; dotted, "
+        "runs that learned others too (in the heading: how many of each); finetuned runs have a figure of their own. "
+        "%zu of %zu languages are drawn, those with "
         "most runs; the CSV file has all.",
         panels, count);
     return figure_end(&figure, title, caption, error);

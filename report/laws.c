@@ -59,6 +59,15 @@ static void write_points(struct figure *figure, const struct report_points *poin
     figure_end_block(figure);
 }
 
+/* Whether a language has a panel. Its law comes with it; NaN: not all parameters are determined, which leaves the
+ * losses without a line. */
+static bool has_panel(const struct report *report, const struct report_points *points, bool residuals, double *law) {
+    const bool determined = take_chinchilla(find_law(report->data, "chinchilla", points->language), law);
+    for (int j = 0; !determined && j < CHINCHILLA_PARAMETERS; j++)
+        law[j] = NAN;
+    return points->count > 0 && (determined || !residuals);
+}
+
 /* A panel a language, of the losses or of their residuals. */
 static int draw_points(struct report *report, const char *name, const char *title, const char *axis, bool residuals,
                        const char *caption, struct error *error) {
@@ -67,9 +76,11 @@ static int draw_points(struct report *report, const char *name, const char *titl
     size_t panels = 0;
     double law[CHINCHILLA_PARAMETERS];
     for (size_t i = 0; i < input->points_count; i++)
-        panels += take_chinchilla(find_law(report->data, "chinchilla", input->points[i].language), law);
+        panels += has_panel(report, &input->points[i], residuals, law);
     if (panels == 0) {
-        report_leave_out(report, title, "the archive holds no Chinchilla law whose parameters are all determined");
+        report_leave_out(report, title,
+                         residuals ? "the archive holds no Chinchilla law whose parameters are all determined"
+                                   : "no monolingual run was evaluated in the constant part of its learning rate");
         return 0;
     }
     if (figure_begin_panels(&figure, report, name, (int)(panels < LAW_PANELS ? panels : LAW_PANELS), error) != 0)
@@ -83,13 +94,17 @@ static int draw_points(struct report *report, const char *name, const char *titl
     for (size_t i = 0; i < input->points_count; i++) {
         const size_t first = figure.blocks;
         char heading[64];
-        const struct law_record *record = find_law(report->data, "chinchilla", input->points[i].language);
-        if (!take_chinchilla(record, law) || input->points[i].count == 0)
+        const char *language = input->points[i].language;
+        if (!has_panel(report, &input->points[i], residuals, law))
             continue;
         write_points(&figure, &input->points[i], law);
         if (figure.panels == LAW_PANELS)
             continue;
-        snprintf(heading, sizeof heading, ISOLATED ", R² = %.4f", record->language, record->r2);
+        if (isfinite(law[CHINCHILLA_E]))
+            snprintf(heading, sizeof heading, ISOLATED ", R² = %.4f", language,
+                     find_law(report->data, "chinchilla", language)->r2);
+        else
+            snprintf(heading, sizeof heading, ISOLATED ": law not determined", language);
         figure_panel(&figure, heading);
         if (residuals)
             fprintf(figure.script,
@@ -169,6 +184,8 @@ static void plot_parameter(struct figure *figure, const char *law, const char *p
     const bool first = figure->blocks == 0;
     write_parameter(figure, law, parameter);
     figure_panel(figure, parameter);
+    if (first)
+        fputs("set xlabel 'value, 95 % interval' offset 0,0.7\n", figure->script);
     if (high > low)
         fprintf(figure->script, "set xtics %g\n", tic_step(high - low));
     else
@@ -195,7 +212,7 @@ static int draw_parameters(struct report *report, const char *law, const char *n
                            const char *const *parameters, struct error *error) {
     const struct study_data *data = report->data;
     const size_t languages = count_laws(data, law);
-    const int height = 90 + (int)languages * 18;
+    const int height = 105 + (int)languages * 18;
     struct figure figure;
     int columns = 0;
     double low, high;
@@ -211,7 +228,7 @@ static int draw_parameters(struct report *report, const char *law, const char *n
         return -1;
     fputs("parameter,language,row,value,low,high\n", figure.csv);
     fprintf(figure.script,
-            "set multiplot layout 1,%d margins char 10,screen 0.98,char 3,screen %.4f spacing screen 0.04,0\n"
+            "set multiplot layout 1,%d margins char 10,screen 0.98,char 4,screen %.4f spacing screen 0.04,0\n"
             "set yrange [%zu.5:0.5]\nset format x '%%g'\n",
             columns, 1 - 30.0 / height, languages);
     name_rows(figure.script, data, law);
@@ -277,7 +294,7 @@ static int draw_trajectories(struct report *report, struct error *error) {
     fputs("name,flops,N,D\n", figure.csv);
     write_runs(&figure, &least, &most);
     fputs("set logscale xy\nset format x '%.0s%c'\nset format y '%.0s%c'\nset xlabel 'training tokens D'\n"
-          "set ylabel 'parameters N'\nset key outside right top reverse Left\n"
+          "set ylabel 'parameters N'\nset key outside right top reverse Left title 'least loss for its compute'\n"
           "plot data skip 1 every :::0::0 using 4:3 with points pt 6 ps 0.6 lc '#777777' title 'runs'",
           figure.script);
     for (size_t i = 0; i < data->law_count && most > 0; i++) {
@@ -312,7 +329,8 @@ int draw_laws(struct report *report, struct error *error) {
     fputs("<h2 id=\"laws\">Fitted laws</h2>\n", report->page);
     if (draw_points(report, "chinchilla-fits", "Chinchilla law and its points", "test loss, nats/token", false,
                     "Dots: evaluations in the constant part of the learning rate. Lines: the fitted law "
-                    "L = E + A/N<sup>α</sup> + B/D<sup>β</sup> at the size of each run.",
+                    "L = E + A/N<sup>α</sup> + B/D<sup>β</sup> at the size of each run, where all its parameters are "
+                    "determined by the dots.",
                     error) != 0 ||
         draw_points(report, "chinchilla-residuals", "Residuals of the Chinchilla law", "loss above law, %", true,
                     "How far each evaluation lies above (+) or below (−) its law. A bow means that the law has the "

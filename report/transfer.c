@@ -170,7 +170,7 @@ static int draw_matrix(struct report *report, struct error *error) {
     fprintf(figure.script,
             "top = %g\nset style textbox opaque noborder margins 0.3,0.3\n"
             "set palette defined (-1 '#b35806', -0.5 '#f1a340', 0 '#f7f7f7', 0.5 '#67a9cf', 1 '#2166ac')\n"
-            "set cbrange [-top:top]\nset cbtics top/2\nset format cb '%%+.2f'\n"
+            "set cbrange [-top:top]\nset cbtics top/2.0\nset format cb '%%+.2f'\n"
             "set cblabel \"BTS: orange hurts, blue helps\\nframed: the five best sources of a target\" offset 0,0.4\n"
             "set colorbox horizontal user origin screen %.4f,screen %.4f size screen %.4f,screen %.4f\n",
             top, (double)LEFT / width, 71.0 / height, (double)(side > LEGEND ? side : LEGEND) / width, 11.0 / height);
@@ -229,7 +229,8 @@ static int draw_symmetry(struct report *report, struct error *error) {
         }
     fprintf(
         figure.script,
-        "set xlabel 'BTS(a→b)'\nset ylabel 'BTS(b→a)'\nset size square\n"
+        "set xlabel 'BTS of one direction'\nset ylabel 'BTS of the other direction'\nset size square\n"
+        "set title 'each pair twice: filled and hollow'\n"
         "plot data skip 1 using 3:4 with points pt 7 ps 0.6 lc '#0072B2', data skip 1 using 4:3 with points pt 6 ps "
         "0.6 lc '#0072B2', x lc '#888888' dt 2%s\n",
         n <= 8 ? ", data skip 1 using 3:4:(sprintf('%s-%s', strcol(1), strcol(2))) with labels left offset 0.7,0.4 "
