@@ -32,16 +32,19 @@ static int add_law(struct study_data *data, const char *name, const char *langua
     snprintf(record->law, sizeof record->law, "%s", name);
     snprintf(record->language, sizeof record->language, "%s", language);
     snprintf(record->loss, sizeof record->loss, "%s", LOSS_NAME);
+    int said = 0;
     for (int j = 0; j < law->parameter_count; j++) {
         const char *const parameter = law->parameters[j].name;
         const bool undetermined = fit->undetermined >> j & 1;
         record->parameters[j].value = undetermined ? NAN : fit->parameters[j];
         record->parameters[j].standard_error = undetermined ? NAN : fit->standard_errors[j];
         memcpy(record->parameters[j].name, parameter, sizeof record->parameters[j].name); /* both [24] */
-        if (undetermined)
-            fprintf(notes, "%s %s: %s is not determined by these points (it came out as %g)\n", name, language,
-                    parameter, fit->parameters[j]);
+        if (undetermined && said++ == 0)
+            fprintf(notes, "%s %s: these points do not determine %s", name, language, parameter);
+        else if (undetermined)
+            fprintf(notes, ", %s", parameter);
     }
+    fputs(said > 0 ? "\n" : "", notes);
     return 0;
 }
 

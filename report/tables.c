@@ -88,6 +88,26 @@ static void write_holdouts(struct report *report) {
     fputs("</tbody></table></div>\n", page);
 }
 
+/* The parameters of a law that its points do not determine, as an item; returns how many. */
+static size_t write_undetermined(FILE *page, const struct law_record *law) {
+    size_t count = 0;
+    for (uint32_t p = 0; p < law->parameter_count; p++) {
+        if (isfinite(law->parameters[p].value))
+            continue;
+        if (count++ == 0) {
+            fputs("<li>", page);
+            text_html(page, law->law);
+            fputs(" <bdi>", page);
+            text_html(page, law->language);
+            fputs("</bdi>: these points do not determine <bdi>", page);
+        } else
+            fputs("</bdi>, <bdi>", page);
+        text_html(page, law->parameters[p].name);
+    }
+    fputs(count > 0 ? "</bdi></li>\n" : "", page);
+    return count;
+}
+
 /* The lines of the input, and the parameters that no points determine. */
 static void write_not_fitted(struct report *report) {
     FILE *page = report->page;
@@ -105,17 +125,7 @@ static void write_not_fitted(struct report *report) {
         line += length + (line[length] == '\n');
     }
     for (size_t i = 0; i < data->law_count; i++)
-        for (uint32_t p = 0; p < data->laws[i].parameter_count; p++)
-            if (!isfinite(data->laws[i].parameters[p].value)) {
-                fputs("<li>", page);
-                text_html(page, data->laws[i].law);
-                fputs(" <bdi>", page);
-                text_html(page, data->laws[i].language);
-                fputs("</bdi>: <bdi>", page);
-                text_html(page, data->laws[i].parameters[p].name);
-                fputs("</bdi> is not determined by these points</li>\n", page);
-                count++;
-            }
+        count += write_undetermined(page, &data->laws[i]);
     fprintf(page, "%s</ul>\n", count == 0 ? "<li>Everything that could be asked of these runs was fitted.</li>\n" : "");
 }
 
