@@ -157,3 +157,12 @@ int file_make_folder(const char *path, struct error *error) {
             return 0;
     }
 }
+
+int file_make_new_folder(const char *path, struct error *error) {
+    char above[FILE_PATH_SIZE];
+    file_folder(above, path);
+    if (file_make_folder(above, error) != 0)
+        return -1;
+    /* mkdir is the one that knows */
+    return mkdir(path, 0777) == 0 ? 0 : error_set_errno(error, ERROR_INPUT, "%s: cannot be made", path);
+}

@@ -42,4 +42,7 @@ int file_publish(const char *temporary, const char *path, struct error *error);
 /* Makes a folder and those above it; no error when it is there. */
 int file_make_folder(const char *path, struct error *error);
 
+/* The same for a folder that must not be there yet. */
+int file_make_new_folder(const char *path, struct error *error);
+
 #endif

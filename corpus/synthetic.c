@@ -152,7 +152,7 @@ static void make_words(char (*words)[WORD_SIZE], const struct synthetic_language
                        const struct synthetic_settings *settings, uint64_t language_key) {
     const uint64_t family_key = random_u64(settings->seed, STREAM_FAMILY, language->family);
     const uint64_t choice_key = random_u64(family_key, 0, 0);
-    const uint64_t shared = (uint64_t)llround(settings->shared_words * settings->words);
+    const uint64_t shared = (uint64_t)llround(language->shared_words * settings->words);
     for (uint32_t meaning = 0; meaning < settings->words; meaning++) {
         const bool from_family = random_permute(meaning, settings->words, choice_key) < shared;
         write_form(words[meaning], random_permute(meaning, FORMS, from_family ? family_key : language_key),
@@ -237,13 +237,14 @@ int synthetic_write(const char *folder, const struct synthetic_language *languag
     if (settings->words < SYNTHETIC_WORDS_MIN || settings->words > SYNTHETIC_WORDS_MAX)
         return error_set(error, ERROR_INPUT, "a synthetic language of %" PRIu32 " words; %d to %d are possible",
                          settings->words, SYNTHETIC_WORDS_MIN, SYNTHETIC_WORDS_MAX);
-    if (!(settings->shared_words >= 0 && settings->shared_words <= 1))
-        return error_set(error, ERROR_INPUT, "%g of the words shared in a family; 0 to 1 is possible",
-                         settings->shared_words);
     for (uint32_t l = 0; l < language_count; l++) {
         if (languages[l].script >= SYNTHETIC_SCRIPTS)
             return error_set(error, ERROR_INPUT, "synthetic language %s: script %" PRIu32 "; scripts are 0 to %d",
                              languages[l].code, languages[l].script, SYNTHETIC_SCRIPTS - 1);
+        if (!(languages[l].shared_words >= 0 && languages[l].shared_words <= 1))
+            return error_set(error, ERROR_INPUT,
+                             "synthetic language %s: %g of its words shared with its family; 0 to 1 is possible",
+                             languages[l].code, languages[l].shared_words);
     }
     struct meanings meanings;
     int result = meanings_make(&meanings, settings, error);

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { ARCHIVE_SCHEMA_VERSION = 3 };
+enum { ARCHIVE_SCHEMA_VERSION = 4 };
 
 #define ARCHIVE_MAGIC "\211HDF\r\n\032\n" /* its first 8 bytes, those of every HDF5 file */
 

@@ -121,7 +121,9 @@ static const struct column transfer_columns[] = {
     TRANSFER(reference_loss, "nats/token", "loss of the monolingual run at d; NaN: predicted"),
     TRANSFER(sigma, "tokens",
              "total tokens at which the bilingual run reaches that loss; for a bound the last it saw; NaN: predicted"),
-    TRANSFER(bts, "1", "bilingual transfer score, -(sigma - 2 d) / d"),
+    TRANSFER(bts, "1", "bilingual transfer score, -(sigma - 2 d) / d, mean over seeds"),
+    TRANSFER(seeds, "1", "seeds with which its runs were trained; 0: predicted"),
+    TRANSFER(deviation, "1", "standard deviation of bts over seeds; NaN: fewer than two"),
     TRANSFER(state, NULL,
              "measured; bound: the loss was never reached and bts is an upper bound; predicted: by a random forest, "
              "from finetuned runs"),

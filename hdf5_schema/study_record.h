@@ -58,7 +58,8 @@ struct run_outcome {
     char cause[CAUSE_SIZE]; /* why it failed, "" otherwise */
 };
 
-/* One bilingual transfer score, BTS(source -> target). A predicted one has neither reference_loss nor sigma (NaN). */
+/* One bilingual transfer score, BTS(source -> target): the mean over the seeds with which its runs were trained. A
+ * predicted one has no seeds, and neither reference_loss nor sigma (NaN). */
 struct transfer_record {
     char source[LANGUAGE_CODE_SIZE], target[LANGUAGE_CODE_SIZE];
     char size[32];
@@ -66,7 +67,10 @@ struct transfer_record {
     double reference_loss; /* its loss there */
     double sigma;          /* total tokens at which the bilingual run reaches that loss; the last it saw for a bound */
     double bts;
-    char state[RESULT_STATE_SIZE]; /* "measured", "bound" (never reached, bts is an upper bound) or "predicted" */
+    uint32_t seeds;
+    double deviation;              /* standard deviation of bts over seeds; NaN: fewer than two */
+    char state[RESULT_STATE_SIZE]; /* "measured", "bound" (of a seed never reached: bts is an upper bound), "predicted"
+                                    */
 };
 
 /* One finetuning adaptation score, FAS(source -> target). */

@@ -14,6 +14,8 @@
 
 #include "model/model.h"
 
+#include <jansson.h>
+
 enum { CHECKPOINT_IDENTITY_SIZE = 64 };
 
 /* What a checkpoint holds beside the tensors. */
@@ -46,6 +48,11 @@ int model_load(struct model *model, const char *path, const char *identity, stru
 /* Reads the weights alone of a checkpoint of this identity and step into a model of its shape, whose optimizer begins
  * anew. The model is as it was when this fails. */
 int model_load_weights(struct model *model, const char *path, const char *identity, uint64_t step, struct error *error);
+
+/* Writes the weights alone of a checkpoint of this identity and step to a safetensors file of their own, under the same
+ * names: for other programs. metadata: an object of texts, which stays the caller's. By a temporary file and rename. */
+int checkpoint_copy_weights(const char *path, const char *identity, uint64_t step, const char *to, json_t *metadata,
+                            struct error *error);
 
 /* Checks a whole file and says what it holds. */
 int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error);

@@ -15,6 +15,14 @@ void checkpoint_path(const struct study *study, size_t run, char path[FILE_PATH_
              run);
 }
 
+void checkpoint_identity(const struct study *study, float learning_rate, char identity[IDENTITY_SIZE]) {
+    char text[IDENTITY_SIZE + 64];
+    if (learning_rate == study->optimizer.learning_rate)
+        return;
+    const int length = snprintf(text, sizeof text, "%s learning_rate: %.9g", identity, (double)learning_rate);
+    checksum_identity(text, (size_t)length, identity);
+}
+
 int checkpoints_begin(const struct study *study, struct error *error) {
     char path[FILE_PATH_SIZE];
     if (strlen(study->archive) >= FILE_PATH_SIZE - NAME_SIZE)

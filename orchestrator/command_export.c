@@ -1,8 +1,11 @@
-/* sweep export: a table of an archive or journal as CSV or JSON lines. Unknown numbers are empty, or null. */
+/* sweep export: a table of an archive or journal as CSV or JSON lines, where unknown numbers are empty, or null; or a
+ * run as a folder. */
+#include "base/file.h"
 #include "hdf5_schema/archive.h"
 #include "hdf5_schema/journal.h"
 #include "hdf5_schema/table_rows.h"
 #include "orchestrator/command.h"
+#include "orchestrator/export_run.h"
 #include "orchestrator/file_kind.h"
 
 #include <math.h>
@@ -210,16 +213,7 @@ static int read_study_data(const char *path, const struct export_table *table, s
     return journal_read(path, data, &torn_bytes, error);
 }
 
-int command_export(const struct command *command, int count, char **words, struct error *error) {
-    const char *path, *table_name = NULL, *format = "csv";
-    const struct option options[] = {
-        {"--table", "NAME", TABLE_NAMES, .text = &table_name},
-        {"--format", "FORMAT", "csv (default) or jsonl", .text = &format},
-        {0},
-    };
-    const int parsed = command_parse(command, options, count, words, &path, 1, 1, error);
-    if (parsed != 0)
-        return parsed < 0 ? -1 : 0;
+static int export_table(const char *path, const char *table_name, const char *format, struct error *error) {
     const struct export_table *table = NULL;
     for (int t = 0; t < TABLES; t++)
         if (table_name && strcmp(tables[t].name, table_name) == 0)
@@ -227,8 +221,8 @@ int command_export(const struct command *command, int count, char **words, struc
     if (!table)
         return error_set(error, ERROR_INPUT, "export: --table %s; it is " TABLE_NAMES,
                          table_name ? table_name : "is missing");
-    const bool jsonl = strcmp(format, "jsonl") == 0;
-    if (!jsonl && strcmp(format, "csv") != 0)
+    const bool jsonl = format && strcmp(format, "jsonl") == 0;
+    if (format && !jsonl && strcmp(format, "csv") != 0)
         return error_set(error, ERROR_INPUT, "export: --format %s; it is csv or jsonl", format);
 
     struct study_data data;
@@ -237,4 +231,34 @@ int command_export(const struct command *command, int count, char **words, struc
     const int result = print_table(table, &data, jsonl, error);
     study_data_free(&data);
     return result;
+}
+
+int command_export(const struct command *command, int count, char **words, struct error *error) {
+    const char *path, *table_name = NULL, *format = NULL, *folder = NULL;
+    uint64_t run = UINT64_MAX;
+    const struct option options[] = {
+        {"--table", "NAME", TABLE_NAMES, .text = &table_name},
+        {"--format", "FORMAT", "of the table: csv (default) or jsonl", .text = &format},
+        {"--run", "NUMBER", "instead of a table: the weights of a run that were kept (checkpoints.keep)",
+         .count = &run},
+        {"-o", "FOLDER", "where they go, with their vocabulary and a README.md; nothing may be there", .text = &folder},
+        {0},
+    };
+    const int parsed = command_parse(command, options, count, words, &path, 1, 1, error);
+    if (parsed != 0)
+        return parsed < 0 ? -1 : 0;
+    const bool is_run = run != UINT64_MAX;
+    if (is_run && (table_name || format))
+        return error_set(error, ERROR_INPUT, "export: --run and %s; either a run or a table",
+                         table_name ? "--table" : "--format");
+    if (is_run != (folder != NULL))
+        return error_set(error, ERROR_INPUT, "export: %s", is_run ? "-o FOLDER is missing" : "-o is for --run");
+    if (!is_run)
+        return export_table(path, table_name, format, error);
+    if (file_exists(folder))
+        return error_set(error, ERROR_INPUT, "%s: is there already; move it away, or name another with -o", folder);
+    if (export_run(path, run, folder, error) != 0)
+        return -1;
+    printf("%s/README.md\n", folder);
+    return 0;
 }

@@ -40,9 +40,12 @@ void ledger_close(struct ledger *ledger) {
     free(ledger->runs);
 }
 
-/* Whether a run that is not done begins from the same checkpoint as this one. */
+/* Whether the checkpoint that this run began from stays: a run that is not done begins from it, too, or the study keeps
+ * it as the last of the run that it is of. */
 static bool is_needed(const struct ledger *ledger, const struct planned_run *run) {
     const struct planned_run *runs = ledger->plan->runs;
+    if (ledger->study->checkpoint_keep && run->start_step == runs[run->waits_for].steps)
+        return true;
     for (size_t other = 0; other < ledger->plan->count; other++)
         if (runs[other].waits_for == run->waits_for && runs[other].start_step == run->start_step &&
             ledger->schedule->status[other] != RUN_DONE)
@@ -86,15 +89,6 @@ void ledger_recall(struct ledger *ledger, const struct study_data *data) {
     }
 }
 
-/* A smaller learning rate makes another run: it has checkpoints of its own. */
-static void use_learning_rate(const struct ledger *ledger, float learning_rate, char identity[IDENTITY_SIZE]) {
-    char text[IDENTITY_SIZE + 64];
-    if (learning_rate == ledger->study->optimizer.learning_rate)
-        return;
-    const int length = snprintf(text, sizeof text, "%s learning_rate: %.9g", identity, (double)learning_rate);
-    checksum_identity(text, (size_t)length, identity);
-}
-
 void ledger_spec(struct ledger *ledger, uint32_t run, uint32_t ranks, struct run_spec *spec) {
     struct ledger_run *known = &ledger->runs[run];
     known->attempts += !known->interrupted;
@@ -103,12 +97,12 @@ void ledger_spec(struct ledger *ledger, uint32_t run, uint32_t ranks, struct run
     plan_spec(ledger->study, ledger->plan, run, known->attempts, spec);
     if (spec->start[0]) {
         const float learning_rate = ledger->runs[ledger->plan->runs[run].waits_for].learning_rate;
-        use_learning_rate(ledger, learning_rate, spec->start_identity);
+        checkpoint_identity(ledger->study, learning_rate, spec->start_identity);
         if (spec->continues && learning_rate < known->learning_rate)
             known->learning_rate = learning_rate;
     }
     spec->optimizer.learning_rate = known->learning_rate;
-    use_learning_rate(ledger, known->learning_rate, spec->identity);
+    checkpoint_identity(ledger->study, known->learning_rate, spec->identity);
     spec->ranks = ranks;
     /* to the step before the first point that the journal lacks */
     const uint64_t curve = known->curve + spec->curve_steps, losses = known->losses + spec->evaluation_steps;

@@ -19,7 +19,7 @@ static const struct command commands[] = {
     {"check", "FILE", "verify a study file, archive, journal, vocabulary, shard or checkpoint", command_check},
     {"scales", "", "the published model sizes and their parameters, as CSV", command_scales},
     {"status", "ARCHIVE", "where a study stands while it runs: groups, runs, failures, time left", command_status},
-    {"export", "ARCHIVE", "a table of an archive or journal as text", command_export},
+    {"export", "ARCHIVE", "a table of an archive or journal as text, or a run for other programs", command_export},
     {"transfer", "FILE", "statistics of transfer scores, of an archive or a CSV file", command_transfer},
     {"fit", "FILE", "a scaling law of a CSV table, an archive or a journal", command_fit},
     {"advise", "FILE", "the best size, tokens and mixture for a budget, by fitted laws", command_advise},

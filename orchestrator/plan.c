@@ -249,21 +249,25 @@ static uint64_t run_key(uint64_t seed, const char *identity) {
     return random_u64(seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
 }
 
-/* The steps behind which a run keeps checkpoints for others, ascending. */
-static void find_kept(const struct plan *plan, size_t number, struct run_spec *spec) {
-    for (size_t r = 0; plan->runs[number].waited_for && r < plan->count; r++) {
-        const uint64_t step = plan->runs[r].start_step;
-        uint32_t i = spec->kept_count;
-        if (plan->runs[r].waits_for != (int64_t)number)
-            continue;
-        while (i > 0 && spec->kept_steps[i - 1] > step)
-            i--;
-        if (i > 0 && spec->kept_steps[i - 1] == step)
-            continue;
-        memmove(&spec->kept_steps[i + 1], &spec->kept_steps[i], (spec->kept_count - i) * sizeof *spec->kept_steps);
-        spec->kept_steps[i] = step;
-        spec->kept_count++;
-    }
+static void add_kept(struct run_spec *spec, uint64_t step) {
+    uint32_t i = spec->kept_count;
+    while (i > 0 && spec->kept_steps[i - 1] > step)
+        i--;
+    if (i > 0 && spec->kept_steps[i - 1] == step)
+        return;
+    memmove(&spec->kept_steps[i + 1], &spec->kept_steps[i], (spec->kept_count - i) * sizeof *spec->kept_steps);
+    spec->kept_steps[i] = step;
+    spec->kept_count++;
+}
+
+/* The steps behind which a run keeps checkpoints: for others, and the last if the study says so. */
+static void find_kept(const struct study *study, const struct plan *plan, size_t number, struct run_spec *spec) {
+    const struct planned_run *run = &plan->runs[number];
+    for (size_t r = 0; run->waited_for && r < plan->count; r++)
+        if (plan->runs[r].waits_for == (int64_t)number)
+            add_kept(spec, plan->runs[r].start_step);
+    if (study->checkpoint_keep)
+        add_kept(spec, run->steps);
 }
 
 void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
@@ -288,7 +292,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
         spec->continues = run->shared_steps > 0;
         keyed = spec->continues ? base : run; /* a cooldown has the data and dropout of its trunk */
     }
-    find_kept(plan, number, spec);
+    find_kept(study, plan, number, spec);
     spec->key = run_key(study->groups[keyed->group].seed, keyed->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;

@@ -3,6 +3,7 @@
 #include "orchestrator/postfit_curves.h"
 #include "orchestrator/postfit_transfer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,44 @@ static struct direction find_direction(const struct study_data *data, const stru
                                        double *room) {
     struct direction direction = {.source = run->languages[1 - target].language,
                                   .target = run->languages[target].language};
-    direction.alone = postfit_find_run(data, "monolingual", direction.target, run->size);
+    direction.alone = postfit_find_run(data, "monolingual", direction.target, run->size, run->seed);
     if (direction.alone) {
         direction.monolingual = postfit_curve(data, direction.alone->run, direction.target, room);
         direction.bilingual = postfit_curve(data, run->run, direction.target, room + 2 * data->loss_count);
     }
     return direction;
+}
+
+/* The row of a direction at a size, which is added if it is new. NULL: no memory. */
+static struct transfer_record *find_row(struct study_data *data, const struct run_record *run,
+                                        const struct direction *direction, struct error *error) {
+    for (size_t i = 0; i < data->transfer_count; i++) {
+        struct transfer_record *record = &data->transfer[i];
+        if (strcmp(record->size, run->size) == 0 && postfit_same_language(record->source, direction->source) &&
+            postfit_same_language(record->target, direction->target))
+            return record;
+    }
+    struct transfer_record *records = postfit_grow(data->transfer, data->transfer_count, sizeof *records, error);
+    if (!records)
+        return NULL;
+    data->transfer = records;
+    struct transfer_record *record = &records[data->transfer_count++];
+    memcpy(record->source, direction->source, LANGUAGE_CODE_SIZE);
+    memcpy(record->target, direction->target, LANGUAGE_CODE_SIZE);
+    memcpy(record->size, run->size, sizeof record->size);
+    snprintf(record->state, sizeof record->state, "measured");
+    return record;
+}
+
+/* A row keeps means over seeds; until all are added, its deviation is the sum of squares about the mean. */
+static void add_seed(struct transfer_record *record, const struct transfer_score *score) {
+    const double n = ++record->seeds, distance = score->bts - record->bts;
+    record->reference_loss += (score->reference_loss - record->reference_loss) / n;
+    record->sigma += (score->sigma - record->sigma) / n;
+    record->bts += distance / n;
+    record->deviation += distance * (score->bts - record->bts);
+    if (score->bound)
+        snprintf(record->state, sizeof record->state, "bound");
 }
 
 static int score_direction(const struct study *study, struct study_data *data, const struct run_record *run,
@@ -42,17 +75,11 @@ static int score_direction(const struct study *study, struct study_data *data, c
                 reason.message);
         return 0;
     }
-    struct transfer_record *records = postfit_grow(data->transfer, data->transfer_count, sizeof *records, error);
-    if (!records)
+    struct transfer_record *record = find_row(data, run, direction, error);
+    if (!record)
         return -1;
-    data->transfer = records;
-    struct transfer_record *record = &records[data->transfer_count++];
-    *record = (struct transfer_record){
-        .d = study->reference_tokens, .reference_loss = score.reference_loss, .sigma = score.sigma, .bts = score.bts};
-    memcpy(record->source, direction->source, LANGUAGE_CODE_SIZE);
-    memcpy(record->target, direction->target, LANGUAGE_CODE_SIZE);
-    memcpy(record->size, run->size, sizeof record->size);
-    snprintf(record->state, sizeof record->state, "%s", score.bound ? "bound" : "measured");
+    record->d = study->reference_tokens;
+    add_seed(record, &score);
     return 0;
 }
 
@@ -129,17 +156,20 @@ static int line_against_size(struct study_data *data, FILE *notes, struct error 
     return points.count > 0 ? add_line(data, "bts-against-N", &points, data->transfer_count, notes, error) : 0;
 }
 
-/* The scores of one direction with each evaluation of the monolingual run as reference. A bilingual run that is below
- * the reference at its first evaluation may have been there long before: such scores are left out, as bounds are. */
+/* The scores of one direction of a bilingual run with evaluations of the monolingual run as reference. Only as long as
+ * a score of -1 is reached before the learning rate of the bilingual run decays: beyond, what is left are pairs that
+ * help, and losses that fall for another reason than data. A bilingual run that is below the reference at its first
+ * evaluation may have been there long before: such scores are left out, as bounds are. */
 static int add_scores_over_tokens(const struct study *study, const struct study_data *data,
-                                  const struct direction *direction, size_t number, struct points *points,
-                                  struct error *error) {
+                                  const struct run_record *run, const struct direction *direction, size_t number,
+                                  struct points *points, struct error *error) {
+    const double most = (1 - study->decay_fraction) * (double)run->tokens / 3;
     for (size_t i = postfit_first_loss(data, direction->alone->run);
          i < data->loss_count && data->losses[i].run == direction->alone->run; i++) {
         const struct loss_point *point = &data->losses[i];
         struct transfer_score score;
         if (!postfit_is_test(point) || !postfit_same_language(point->language, direction->target) ||
-            !postfit_in_constant_part(study, direction->alone, point->step) ||
+            !postfit_in_constant_part(study, direction->alone, point->step) || (double)point->tokens > most ||
             transfer_bts(&direction->monolingual, &direction->bilingual, (double)point->tokens, &score, NULL) != 0 ||
             score.bound || score.sigma <= direction->bilingual.tokens[0])
             continue;
@@ -161,7 +191,7 @@ static int line_against_tokens(const struct study *study, struct study_data *dat
         for (int target = 0; target < 2 && result == 0; target++) {
             const struct direction direction = find_direction(data, run, target, room);
             if (direction.alone)
-                result = add_scores_over_tokens(study, data, &direction, 2 * r + (size_t)target, &points, error);
+                result = add_scores_over_tokens(study, data, run, &direction, 2 * r + (size_t)target, &points, error);
         }
     }
     if (result == 0 && points.count > 0)
@@ -183,6 +213,10 @@ int postfit_scores(const struct study *study, struct study_data *data, FILE *not
             const struct direction direction = find_direction(data, run, target, room);
             result = score_direction(study, data, run, &direction, notes, error);
         }
+    }
+    for (size_t i = 0; i < data->transfer_count; i++) {
+        struct transfer_record *record = &data->transfer[i];
+        record->deviation = record->seeds > 1 ? sqrt(record->deviation / (record->seeds - 1)) : NAN;
     }
     free(room);
     return result;

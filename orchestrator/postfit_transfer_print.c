@@ -47,6 +47,22 @@ static void print_matrix(const struct study *study, const struct study_data *dat
     }
 }
 
+/* How far scores lie apart that differ in nothing but the seed. */
+static void print_noise(const struct study_data *data, const char *size, FILE *out) {
+    double variance = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < data->transfer_count; i++) {
+        const struct transfer_record *record = &data->transfer[i];
+        if (strcmp(record->size, size) == 0 && record->seeds > 1) {
+            variance += record->deviation * record->deviation;
+            count++;
+        }
+    }
+    if (count > 0)
+        fprintf(out, "Standard deviation between seeds: %.2f (root mean square of %zu scores)\n",
+                sqrt(variance / (double)count), count);
+}
+
 /* ---- crossovers and laws ---- */
 
 static void print_crossovers(const struct study_data *data, FILE *out) {
@@ -87,8 +103,10 @@ void postfit_transfer_print_laws(const struct study_data *data, FILE *out) {
 
 void postfit_transfer_print(const struct study *study, const struct study_data *data, FILE *out) {
     for (uint32_t s = 0; s < study->size_count; s++)
-        if (has_scores(data, study->sizes[s].name))
+        if (has_scores(data, study->sizes[s].name)) {
             print_matrix(study, data, study->sizes[s].name, out);
+            print_noise(data, study->sizes[s].name, out);
+        }
     if (data->transfer_count > 0)
         fprintf(out, "0: neutral, > 0: the source helps, < 0: it hurts\n"
                      "<x: an upper bound, the loss was not reached; ~x: predicted\n");

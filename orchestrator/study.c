@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { FILE_LIMIT = 1 << 20, SIZES_MAX = 256 };
+#define SHARED_WORDS 0.7 /* corpus.synthetic.shared_words when it is not given */
 
 static bool is_language_code(const char *text) {
     if (!islower((unsigned char)text[0]) || !islower((unsigned char)text[1]) || strlen(text) >= LANGUAGE_CODE_SIZE)
@@ -117,18 +118,48 @@ static void read_partition(struct study_draft *draft, const char *path, const ch
     free(placed);
 }
 
+static double read_share(struct study_draft *draft, const struct node *node) {
+    double share = 0;
+    if (node->kind != NODE_SCALAR || !node->plain || draft_parse_number(node->text, &share) != 0 || share < 0 ||
+        share > 1)
+        draft_cannot_be(draft, "corpus.synthetic.shared_words", node, "a number from 0 to 1, or one for each family");
+    return share;
+}
+
+/* The words in common in each family, in the order of the file: shares [families]. One number holds for all. */
+static void read_shared_words(struct study_draft *draft, const struct node *families, double *shares) {
+    const struct node *given = draft_find(draft, "corpus.synthetic.shared_words");
+    const bool each = given && given->kind == NODE_MAPPING;
+    const double common = given && !each ? read_share(draft, given) : SHARED_WORDS;
+    for (const struct node *item = each ? given->first : NULL; item; item = item->next)
+        if (!node_child(families, item->name))
+            mistakes_add(draft->mistakes, item->name_place, "'%.40s' is not among the families; add it or drop it here",
+                         item->name);
+    for (const struct node *family = families->first; family; family = family->next) {
+        const struct node *own = each ? node_child(given, family->name) : NULL;
+        if (each && !own)
+            mistakes_add(draft->mistakes, draft_key_place(given), "family '%.40s' is missing here; add its share",
+                         family->name);
+        *shares++ = own ? read_share(draft, own) : common;
+    }
+}
+
 static void read_synthetic(struct study_draft *draft) {
     struct study *study = &draft->study;
     const uint32_t count = study->language_count;
+    const struct node *named = draft_find(draft, "corpus.synthetic.families");
     study->synthetic = draft_find(draft, "corpus.synthetic") != NULL;
     if (!study->synthetic)
         return;
     uint32_t *families = draft_allocate(draft, count, sizeof *families);
     uint32_t *scripts = draft_allocate(draft, count, sizeof *scripts);
+    double *shares = draft_allocate(draft, named ? node_count(named) : 0, sizeof *shares);
     study->synthetic_languages = draft_allocate(draft, count, sizeof *study->synthetic_languages);
-    if (families && scripts && study->synthetic_languages) {
-        if (draft_find(draft, "corpus.synthetic.families"))
+    if (families && scripts && shares && study->synthetic_languages) {
+        if (named)
             read_partition(draft, "corpus.synthetic.families", "family", families);
+        if (named && named->kind == NODE_MAPPING)
+            read_shared_words(draft, named, shares);
         memcpy(scripts, families, count * sizeof *scripts);
         if (draft_find(draft, "corpus.synthetic.scripts"))
             read_partition(draft, "corpus.synthetic.scripts", "script", scripts);
@@ -137,11 +168,13 @@ static void read_synthetic(struct study_draft *draft) {
             memcpy(language->code, study->languages[l], sizeof language->code);
             language->family = families[l];
             language->script = scripts[l];
+            language->shared_words = shares[families[l]];
             language->bytes = (uint64_t)(draft->synthetic_megabytes * 1e6);
         }
     }
     free(families);
     free(scripts);
+    free(shares);
 }
 
 /* Own dimensions must be whole; a published scale brings its own. */

@@ -82,6 +82,7 @@ struct study {
 
     double checkpoint_minutes;
     uint64_t checkpoint_steps; /* 0: by minutes alone */
+    bool checkpoint_keep;      /* the last of every run */
 
     uint32_t retries;           /* of a run that failed */
     double retry_learning_rate; /* factor on the learning rate of the next attempt, when a run diverged */

@@ -69,8 +69,8 @@ const struct study_key study_keys[] = {
     {"corpus.synthetic.megabytes", DRAFT(synthetic_megabytes), "1", NULL, 0.01, 10000, "MB a language",
      "Text to make."},
     {"corpus.synthetic.words", STUDY(synthetic_settings.words), "2000", NULL, 10, 1e6, NULL, "Words of a language."},
-    {"corpus.synthetic.shared_words", STUDY(synthetic_settings.shared_words), "0.7", NULL, 0, 1, "of its words",
-     "Share that a language has in common with its family."},
+    {"corpus.synthetic.shared_words", STRUCTURED, NULL, "`0.7`", 0, 0, "a number from 0 to 1, or `family: number`",
+     "Share of its words that a language has in common with its family: one for all families, or each its own."},
     {"corpus.synthetic.families", STRUCTURED, NULL, NULL, 0, 0, "`family: [language, ...]`",
      "Each language in one family: a family shares words and word order."},
     {"corpus.synthetic.scripts", STRUCTURED, NULL, "a script for each family", 0, 0, "`script: [language, ...]`",
@@ -142,6 +142,9 @@ const struct study_key study_keys[] = {
      "A checkpoint every so many minutes; 0: only when the run is told to stop (SIGTERM, SIGUSR1)."},
     {"checkpoints.steps", STUDY(checkpoint_steps), "0", NULL, 0, 1e9, NULL,
      "And every so many optimizer steps; 0: by minutes alone."},
+    {"checkpoints.keep", STUDY(checkpoint_keep), "false", NULL, 0, 0, NULL,
+     "Whether the last checkpoint of a run stays when the run is done, for `sweep export --run`: three times the size "
+     "of its weights. Runs that are done already are not trained again for it."},
 
     {"retries", MAPPING, "", NULL, 0, 0, NULL,
      "What happens to a run that failed: its cause is recorded, the others go on, and it is tried again from its last "

@@ -199,7 +199,7 @@ static void resolve_cooldowns(struct study_draft *draft) {
         uint32_t siblings = 0;
         for (uint32_t other = 0; other <= g; other++)
             siblings += strcmp(study->groups[other].from, group->from) == 0;
-        if (siblings == RUN_KEPT_MAX) /* one is left for finetuned runs */
+        if (siblings == RUN_KEPT_MAX) /* one is left for the last step: finetuned runs, checkpoints.keep */
             mistakes_add(draft->mistakes, draft->group_places[g], "more than %d cooldowns from group '%s'",
                          RUN_KEPT_MAX - 1, group->from);
     }

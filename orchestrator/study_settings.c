@@ -44,8 +44,8 @@ static void print_corpus(FILE *file, const struct study *study) {
     fprintf(file, "\nvocabulary.sample_bytes: %" PRIu64 "\n", study->vocabulary.sample_bytes);
     for (uint32_t l = 0; study->synthetic && l < study->language_count; l++) {
         const struct synthetic_language *language = &study->synthetic_languages[l];
-        fprintf(file, "corpus.synthetic.%s: family %u, script %u, bytes %" PRIu64 "\n", language->code,
-                language->family, language->script, language->bytes);
+        fprintf(file, "corpus.synthetic.%s: family %u, script %u, shared_words %.17g, bytes %" PRIu64 "\n",
+                language->code, language->family, language->script, language->shared_words, language->bytes);
     }
 }
 

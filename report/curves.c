@@ -146,7 +146,7 @@ static void plot_language(struct figure *figure, const char *language, bool draw
                  mixed = write_language(figure, language, false);
     if (!draw || alone + mixed == 0)
         return;
-    snprintf(heading, sizeof heading, ISOLATED ": %zu + %zu runs", language, alone, mixed);
+    snprintf(heading, sizeof heading, ISOLATED ": %zu alone, %zu with others", language, alone, mixed);
     figure_panel(figure, heading);
     fputs("plot ", figure->script);
     if (alone > 0)
@@ -206,7 +206,8 @@ static int draw_loss_curves(struct report *report, struct error *error) {
         return -1;
     fputs("language,run,kind,name,size,parameters,tokens_target,cross_entropy\n", figure.csv);
     figure_color_by_parameters(&figure);
-    fputs("set logscale x\nset format x '%.0s%c'\nset xlabel 'tokens seen of the language' offset 0,0.7\n"
+    fputs("set cblabel 'parameters N; solid: trained on the language alone, dotted: on others, too' offset 0,0.6\n"
+          "set logscale x\nset format x '%.0s%c'\nset xlabel 'tokens seen of the language' offset 0,0.7\n"
           "set ylabel 'test loss, nats/token' offset 1,0\n",
           figure.script);
     for (size_t k = 0; k < count; k++)

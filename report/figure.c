@@ -3,13 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PANEL_COLUMNS = 3, PANEL_WIDTH = 310, PANEL_HEIGHT = 250, LEGEND_HEIGHT = 70, SVG_LIMIT = 64 << 20 };
+enum {
+    PANEL_COLUMNS = 3,
+    PANEL_WIDTH = 310,
+    PANEL_HEIGHT = 250,
+    LEGEND_HEIGHT = 70,
+    SVG_LIMIT = 64 << 20,
+    MARKS_MAX = 6
+};
 
 /* ---- gnuplot ---- */
 
@@ -98,6 +106,27 @@ void figure_panel(struct figure *figure, const char *title) {
     fputs(" offset 0,-0.7\n", figure->script);
 }
 
+/* Marks the sizes themselves on the colours, when they are few. */
+static void mark_parameters(FILE *script, const struct study_data *data) {
+    uint64_t sizes[MARKS_MAX];
+    size_t count = 0;
+    for (size_t r = 0; r < data->run_count; r++) {
+        size_t k = 0;
+        while (k < count && sizes[k] != data->runs[r].parameters)
+            k++;
+        if (k == MARKS_MAX)
+            return;
+        if (k == count)
+            sizes[count++] = data->runs[r].parameters;
+    }
+    for (size_t k = 0; k < count; k++) {
+        fputs(k == 0 ? "set cbtics ('" : ",'", script);
+        text_magnitude(script, (double)sizes[k]);
+        fprintf(script, "' %" PRIu64, sizes[k]);
+    }
+    fputs(count > 0 ? ")\n" : "", script);
+}
+
 void figure_color_by_parameters(struct figure *figure) {
     const struct study_data *data = figure->report->data;
     double least = INFINITY, most = 0;
@@ -118,6 +147,7 @@ void figure_color_by_parameters(struct figure *figure) {
             "set cblabel 'parameters N of the model' offset 0,0.6\n"
             "set colorbox horizontal user origin screen 0.25,char 2.6 size screen 0.5,char 0.7\n",
             fmax(least, 1), fmax(most, 2));
+    mark_parameters(figure->script, data);
 }
 
 void figure_end_block(struct figure *figure) {
@@ -201,14 +231,19 @@ struct loss_curve report_curve(const struct report *report, uint32_t run, const 
 }
 
 const struct run_record *report_find_run(const struct report *report, const char *kind, const char *language,
-                                         const char *size) {
+                                         const char *size, uint64_t seed) {
+    const struct run_record *first = NULL;
     for (size_t r = 0; r < report->data->run_count; r++) {
         const struct run_record *run = &report->data->runs[r];
-        if (report->data->outcomes[r].status == RUN_DONE && strcmp(run->kind, kind) == 0 &&
-            strcmp(run->size, size) == 0 && strcmp(run->languages[0].language, language) == 0)
+        if (report->data->outcomes[r].status != RUN_DONE || strcmp(run->kind, kind) != 0 ||
+            strcmp(run->size, size) != 0 || strcmp(run->languages[0].language, language) != 0)
+            continue;
+        if (run->seed == seed)
             return run;
+        if (!first)
+            first = run;
     }
-    return NULL;
+    return first;
 }
 
 struct thinning thinning_of(double first, double last, int most) {

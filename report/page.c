@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Nothing is loaded from anywhere, and the browser is told so. Figures are images: no script runs in them, and their
  * names cannot meet. In the dark their light is turned over and their hues are kept. */
@@ -229,22 +228,13 @@ static int index_losses(struct report *report, struct error *error) {
     return report->room ? 0 : error_set(error, ERROR_FAILED, "no memory for the report");
 }
 
-/* A folder that is new: mkdir is the one that knows. */
-static int make_folder(const char *path, struct error *error) {
-    char above[FILE_PATH_SIZE];
-    file_folder(above, path);
-    if (file_make_folder(above, error) != 0)
-        return -1;
-    return mkdir(path, 0777) == 0 ? 0 : error_set_errno(error, ERROR_INPUT, "%s: cannot be made", path);
-}
-
 int report_write(const struct report_input *input, const char *folder, struct error *error) {
     struct report report = {.input = input, .data = input->data};
     int result = file_join(report.folder, folder, "figures", error);
     if (result == 0)
-        result = make_folder(folder, error);
+        result = file_make_new_folder(folder, error);
     if (result == 0)
-        result = make_folder(report.folder, error);
+        result = file_make_new_folder(report.folder, error);
     if (result == 0)
         result = index_losses(&report, error);
     if (result == 0)

@@ -152,7 +152,7 @@ static void plot_matrix(struct figure *figure, const size_t *order) {
 }
 
 /* Where the matrix lies in its picture, in pixels. */
-enum { LEFT = 90, RIGHT = 150, TOP = 20, BOTTOM = 165, LEGEND = 240, WIDTH_LEAST = 420 };
+enum { LEFT = 90, RIGHT = 150, TOP = 20, BOTTOM = 180, LEGEND = 240, WIDTH_LEAST = 420 };
 
 static int draw_matrix(struct report *report, struct error *error) {
     const struct report_scores *scores = &report->input->scores;
@@ -171,9 +171,9 @@ static int draw_matrix(struct report *report, struct error *error) {
             "top = %g\nset style textbox opaque noborder margins 0.3,0.3\n"
             "set palette defined (-1 '#b35806', -0.5 '#f1a340', 0 '#f7f7f7', 0.5 '#67a9cf', 1 '#2166ac')\n"
             "set cbrange [-top:top]\nset cbtics top/2\nset format cb '%%+.2f'\n"
-            "set cblabel 'BTS: orange hurts, blue helps' offset 0,0.6\n"
+            "set cblabel \"BTS: orange hurts, blue helps\\nframed: the five best sources of a target\" offset 0,0.4\n"
             "set colorbox horizontal user origin screen %.4f,screen %.4f size screen %.4f,screen %.4f\n",
-            top, (double)LEFT / width, 56.0 / height, (double)(side > LEGEND ? side : LEGEND) / width, 11.0 / height);
+            top, (double)LEFT / width, 71.0 / height, (double)(side > LEGEND ? side : LEGEND) / width, 11.0 / height);
     fprintf(figure.script,
             "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n"
             "set tmargin at screen %.4f\nunset grid\nset border 0\n"

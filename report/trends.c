@@ -70,20 +70,23 @@ static void write_over_sizes(struct figure *figure) {
     }
 }
 
-/* One direction of a bilingual run: its score with each evaluation of the monolingual run as the reference. One that is
- * below the reference at its first evaluation may have been there long before, and is left out as bounds are. */
+/* One direction of a bilingual run: its score with evaluations of the monolingual run as the reference, as long as a
+ * score of -1 is reached before the bilingual run's learning rate decays. One that is below the reference at its first
+ * evaluation may have been there long before, and is left out as bounds are. */
 static void write_direction(struct figure *figure, const struct run_record *run, int target) {
     const struct report *report = figure->report;
     const char *language = run->languages[target].language;
-    const struct run_record *alone = report_find_run(report, "monolingual", language, run->size);
+    const struct run_record *alone = report_find_run(report, "monolingual", language, run->size, run->seed);
     bool any = false;
     if (!alone)
         return;
     const struct loss_curve monolingual = report_curve(report, alone->run, language, false, true, 0),
                             bilingual = report_curve(report, run->run, language, false, false, 1);
+    const double most = (1 - report->input->decay_fraction) * (double)run->tokens / 3;
     for (size_t i = 0; i < monolingual.count && bilingual.count > 0; i++) {
         struct transfer_score score;
-        if (transfer_bts(&monolingual, &bilingual, monolingual.tokens[i], &score, NULL) != 0 || score.bound ||
+        if (monolingual.tokens[i] > most ||
+            transfer_bts(&monolingual, &bilingual, monolingual.tokens[i], &score, NULL) != 0 || score.bound ||
             score.sigma <= bilingual.tokens[0])
             continue;
         any = true;
@@ -106,11 +109,13 @@ static void plot_trend(struct figure *figure, const char *title, const char *axi
     const struct law_record *line = find_line(figure->report->data, law);
     figure_panel(figure, title);
     fprintf(figure->script,
-            "set xlabel '%s'\nplot data skip 1 every :::%zu::%zu using 4:5 with lines lw 0.7 lc "
-            "'#5aa5cd', 0 lc '#000000' lw 0.7",
-            axis, first, figure->blocks - 1);
+            "stats data skip 1 every :::%zu::%zu using 4 nooutput name 'x'\n"
+            "unit = x_max < 1e9 ? 1e6 : 1e9\nset xlabel '%s, '.(unit < 1e9 ? 'millions' : 'billions')\n"
+            "plot data skip 1 every :::%zu::%zu using ($4/unit):5 with lines lw 0.7 lc '#5aa5cd' title 'a direction', "
+            "0 lc '#000000' lw 0.7",
+            first, figure->blocks - 1, axis, first, figure->blocks - 1);
     if (line)
-        fprintf(figure->script, ", %.9g + %.9g*x lw 2.5 lc '#D55E00'", line->parameters[0].value,
+        fprintf(figure->script, ", %.9g + %.9g*unit*x lw 2.5 lc '#D55E00' title 'fitted'", line->parameters[0].value,
                 line->parameters[1].value);
     fputc('\n', figure->script);
 }
@@ -123,7 +128,7 @@ int draw_transfer_trends(struct report *report, struct error *error) {
     if (figure_begin(&figure, report, "transfer-trends", 860, 380, error) != 0)
         return -1;
     fputs("axis,source,target,x,bts\n", figure.csv);
-    fputs("set multiplot layout 1,2\nset format x '%.0s%c'\nset ylabel 'BTS'\n", figure.script);
+    fputs("set multiplot layout 1,2\nset key top right samplen 2\nset ylabel 'BTS'\n", figure.script);
     write_over_sizes(&figure);
     const size_t sizes = figure.blocks;
     if (sizes > 0)
@@ -136,9 +141,11 @@ int draw_transfer_trends(struct report *report, struct error *error) {
         report_leave_out(report, title, "no pair is measured at two sizes, nor at several token counts");
         return 0;
     }
-    return figure_end(&figure, title,
-                      "One thin line a direction of transfer. Left, the directions that are measured at several sizes; "
-                      "right, those of the size above with each evaluation of the monolingual run as reference. Thick: "
-                      "the line that is fitted with a level of its own for each direction, at their mean.",
-                      error);
+    return figure_end(
+        &figure, title,
+        "One thin line a direction of transfer. Left, the directions that are measured at several sizes; "
+        "right, those of the size above with evaluations of the monolingual run as reference, as long as a "
+        "score of −1 can be reached before the learning rate of the bilingual run decays. Thick: "
+        "the line that is fitted with a level of its own for each direction, at their mean.",
+        error);
 }

@@ -9,6 +9,7 @@ passed=0 failed=0 skips=0
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
+    begin=$(date +%s)
     "$program" >"$log" 2>&1 </dev/null
     status=$?
     ok=$(grep '^ok' "$log" | grep -vc ' # SKIP')
@@ -20,7 +21,7 @@ for program in "$@"; do
         bad=$((bad + 1))
     fi
     passed=$((passed + ok)) failed=$((failed + bad)) skips=$((skips + skipped))
-    echo "$program: $ok passed, $bad failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+    echo "$program: $ok passed, $bad failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped"), $(($(date +%s) - begin)) s"
     [ "$bad" -eq 0 ] || tail -n 60 "$log"
 done
 echo "$passed passed, $failed failed$([ "$skips" -eq 0 ] || echo ", $skips skipped")"

@@ -126,8 +126,8 @@ static struct study_data sample_study(void) {
 __attribute__((unused)) static void sample_results(struct study_data *data) {
     data->transfer_count = 2;
     data->transfer = sample_array(2, sizeof *data->transfer);
-    data->transfer[0] = (struct transfer_record){"fr", "en", "scale 0", 5e5, 6.5, 9e5, 0.2, "measured"};
-    data->transfer[1] = (struct transfer_record){"en", "fr", "scale 0", 5e5, 6.25, 1e6, 0.0, "bound"};
+    data->transfer[0] = (struct transfer_record){"fr", "en", "scale 0", 5e5, 6.5, 9e5, 0.2, 1, NAN, "measured"};
+    data->transfer[1] = (struct transfer_record){"en", "fr", "scale 0", 5e5, 6.25, 1e6, 0.0, 1, NAN, "bound"};
     data->adaptation_count = 1;
     data->adaptation = sample_array(1, sizeof *data->adaptation);
     data->adaptation[0] = (struct adaptation_record){"fr", "en", "scale 0", 4e5, 0.5, -0.75};

@@ -12,6 +12,7 @@
 #include <omp.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static const struct model_setup setup = {
     .shape = {.layers = 2, .width = 6, .heads = 3, .head_size = 4, .feed_forward = 10, .vocabulary = 17},
@@ -353,6 +354,37 @@ static void impossible_things_are_not_written(void **state) {
     model_destroy(model);
 }
 
+static void weights_alone_are_copied(void **state) {
+    char to[256];
+    snprintf(to, sizeof to, "%s/weights.safetensors", (const char *)*state);
+    const char *path = path_in(*state, "a.safetensors");
+    struct model *model = model_trained();
+    struct error error;
+    save_or_fail(model, path);
+    json_t *metadata = json_pack("{s:s}", "study", "some");
+    assert_int_equal(checkpoint_copy_weights(path, "run 8", 12, to, metadata, &error), -1);
+    assert_non_null(strstr(error.message, "of run run 7, not of run 8"));
+    assert_int_equal(checkpoint_copy_weights(path, "run 7", 13, to, metadata, &error), -1);
+    assert_non_null(strstr(error.message, "of step 12, not of 13"));
+    assert_int_not_equal(access(to, F_OK), 0);
+    if (checkpoint_copy_weights(path, "run 7", 12, to, metadata, &error) != 0)
+        fail_msg("%s", error.message);
+    size_t size;
+    char *bytes = bytes_of(to, &size);
+    uint64_t header_size;
+    memcpy(&header_size, bytes, sizeof header_size);
+    assert_int_equal(size, 8 + header_size + model->parameters * sizeof(float));
+    assert_memory_equal(bytes + 8 + header_size, model->weights, model->parameters * sizeof(float));
+    json_t *header = json_loadb(bytes + 8, header_size, 0, NULL);
+    assert_int_equal(json_object_size(header), 1 + 9);
+    assert_true(json_equal(json_object_get(header, "__metadata__"), metadata));
+    assert_non_null(json_object_get(header, "layers.1.down"));
+    json_decref(header);
+    json_decref(metadata);
+    free(bytes);
+    model_destroy(model);
+}
+
 /* Weights that a reader can tell: element i of the parameters is i. */
 static int write_sample(const char *path) {
     struct model *model = model_made();
@@ -378,6 +410,7 @@ int main(int count, char **words) {
         IN_FOLDER(wrong_sizes_are_refused_with_the_reason),
         IN_FOLDER(full_disk_leaves_the_old_checkpoint),
         IN_FOLDER(impossible_things_are_not_written),
+        IN_FOLDER(weights_alone_are_copied),
     };
     omp_set_num_threads(1);
     return count == 2 ? write_sample(words[1]) : cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);

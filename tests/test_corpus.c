@@ -15,7 +15,7 @@
 
 static struct error error;
 
-static const struct synthetic_settings stock = {.words = 400, .shared_words = 0.6, .seed = 11};
+static const struct synthetic_settings stock = {.words = 400, .seed = 11};
 
 static void make_languages(const char *folder, const struct synthetic_language *languages, uint32_t count) {
     assert_int_equal(synthetic_write(folder, languages, count, &stock, &error), 0);
@@ -31,7 +31,7 @@ static char *read_bytes(const char *folder, const char *name, size_t *size) {
 static void synthetic_text_has_known_bytes_and_its_size(void **state) {
     static const char *const names[] = {"aa.jsonl", "bb.jsonl"};
     static const char *const identities[] = {"f872c82ffbbf20934975db31636074c6", "53e890fd704c513847b1216b721e20b0"};
-    const struct synthetic_language languages[] = {{"aa", 0, 0, 50000}, {"bb", 7, 3, 80000}};
+    const struct synthetic_language languages[] = {{"aa", 0, 0, 0.6, 50000}, {"bb", 7, 3, 0.6, 80000}};
     make_languages(*state, languages, 2);
     for (int l = 0; l < 2; l++) {
         char path[FILE_PATH_SIZE], identity[IDENTITY_SIZE];
@@ -102,32 +102,41 @@ static double share_in_common(const struct words *a, const struct words *b) {
 
 static void languages_of_a_family_share_words_and_others_do_not(void **state) {
     const struct synthetic_language languages[] = {
-        {"aa", 0, 0, 100000}, {"ab", 0, 0, 100000}, {"ba", 1, 0, 100000}, {"ac", 0, 1, 100000}};
-    make_languages(*state, languages, 4);
-    struct words *words = calloc(4, sizeof *words);
+        {"aa", 0, 0, 0.6, 100000}, {"ab", 0, 0, 0.6, 100000}, {"ba", 1, 0, 0.6, 100000}, {"ac", 0, 1, 0.6, 100000},
+        {"ca", 2, 0, 1, 100000},   {"cb", 2, 0, 1, 100000},   {"cc", 2, 0, 0.3, 100000}, {"cd", 2, 0, 0, 100000}};
+    static const struct {
+        int a, b;
+        double least, most;
+    } pairs[] = {
+        {0, 1, 0.57, 0.63},                     /* of a family */
+        {0, 2, 0, 0.01},                        /* another family */
+        {0, 3, 0, 0},                           /* another script */
+        {4, 5, 1, 1},       {4, 6, 0.27, 0.33}, /* the smaller share of two */
+        {4, 7, 0, 0.01},
+    };
+    make_languages(*state, languages, 8);
+    struct words *words = calloc(8, sizeof *words);
     assert_non_null(words);
-    for (int l = 0; l < 4; l++) {
+    for (int l = 0; l < 8; l++) {
         read_words(&words[l], *state, languages[l].code);
         assert_in_range(words[l].count, 380, 400); /* nearly the whole stock is in the text */
     }
-    const double family = share_in_common(&words[0], &words[1]);
-    assert_true(family > 0.57 && family < 0.63);
-    assert_true(share_in_common(&words[0], &words[2]) < 0.01); /* another family */
-    assert_true(share_in_common(&words[0], &words[3]) == 0);   /* another script */
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const double share = share_in_common(&words[pairs[i].a], &words[pairs[i].b]);
+        assert_true(share >= pairs[i].least && share <= pairs[i].most);
+    }
     free(words);
 }
 
 static void impossible_synthetic_languages_are_refused(void **state) {
-    const struct synthetic_language language = {"aa", 0, SYNTHETIC_SCRIPTS, 1000};
-    assert_int_equal(synthetic_write(*state, &language, 1, &stock, &error), -1);
+    const struct synthetic_language good = {"aa", 0, 0, 0.6, 1000}, script = {"aa", 0, SYNTHETIC_SCRIPTS, 0.6, 1000},
+                                    shared = {"aa", 0, 0, 1.5, 1000};
+    assert_int_equal(synthetic_write(*state, &script, 1, &stock, &error), -1);
     assert_int_equal(error.code, ERROR_INPUT);
-    const struct synthetic_language good = {"aa", 0, 0, 1000};
-    struct synthetic_settings settings = stock;
-    settings.words = 3;
-    assert_int_equal(synthetic_write(*state, &good, 1, &settings, &error), -1);
-    settings = stock;
-    settings.shared_words = 1.5;
-    assert_int_equal(synthetic_write(*state, &good, 1, &settings, &error), -1);
+    assert_int_equal(synthetic_write(*state, &shared, 1, &stock, &error), -1);
+    assert_non_null(strstr(error.message, "aa: 1.5 of its words"));
+    const struct synthetic_settings few = {.words = 3};
+    assert_int_equal(synthetic_write(*state, &good, 1, &few, &error), -1);
     assert_int_equal(synthetic_write("/nowhere", &good, 1, &stock, &error), -1);
     assert_int_equal(error.code, ERROR_FAILED);
 }
@@ -148,7 +157,7 @@ static int train(const char *folder, const char *name, const struct vocabulary_s
 }
 
 static struct vocabulary *make_vocabulary(const char *folder) {
-    const struct synthetic_language languages[] = {{"aa", 0, 0, 60000}, {"bb", 1, 1, 40000}};
+    const struct synthetic_language languages[] = {{"aa", 0, 0, 0.6, 60000}, {"bb", 1, 1, 0.6, 40000}};
     make_languages(folder, languages, 2);
     assert_int_equal(train(folder, "small.model", &small), 0);
     char path[FILE_PATH_SIZE];

@@ -57,7 +57,7 @@ mkdir -p "$made/archives"
 cp -r sweeps "$made"
 ln -s "$root/bin" "$root/examples" "$made"
 sed -e 's/\bxa\b/en/g; s/\bxb\b/es/g; s/\bxc\b/ru/g; s/^study: .*/study: study/; s/^archive: .*/archive: study.h5/' \
-    -e 's|\.\./data/tiny|data/study|' sweeps/tiny.yaml >"$made/study.yaml"
+    -e 's|\.\./data/tiny|data/study|; s/^runs:/checkpoints: {keep: true}\n&/' sweeps/tiny.yaml >"$made/study.yaml"
 printf 'language,family,script\nen,Germanic,Latn\nes,Romance,Latn\nru,Slavic,Cyrl\n' >"$made/languages.csv"
 cp tests/data/laws/datablations_fit182.csv "$made/table.csv"
 cp tests/data/transfer/bts.csv "$made"

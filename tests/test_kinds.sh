@@ -13,7 +13,7 @@ runs:
   finetune:
     - {from: all, sizes: [w8, w24]}
     - {from: all, name: again, languages: [xa], sizes: [w8], tokens: 25_600, seed: 7}
-  multilingual: {mixtures: {all: {unimax: 4, shares: {xa: 0.5}}, far: [xa, xc]}, sizes: [w8, w24]}
+  multilingual: {mixtures: {all: {unimax: 4, shares: {xa: 0.5}}, far: {temperature: 1.5, languages: [xa, xc]}}, sizes: [w8, w24]}
   monolingual:
     - {sizes: [w8, w24]}
     - {name: alone, vocabulary: own, sizes: [w8]}
@@ -43,6 +43,13 @@ starts() { # each finetuned run, before its first step, is the multilingual run 
             END { for (key in first) { split(key, part, " "); base = (part[1] < 6 && part[1] % 2) ? 8 : 7
                       if (first[key] != last[base " " part[2]]) exit 1 }
                   exit n != 21 }'
+}
+weighs() { # by temperature, languages weigh as much as the 1.5th root of their training tokens
+    "$sweep" corpus info "$study" | awk '$2 == "train" { print $1, $3 }' >"$folder/tokens" &&
+        "$sweep" export "$folder/alone.h5" --table mixtures | tee "$folder/mixtures" |
+        awk -F, 'NR == FNR { split($0, part, " "); root[part[1]] = part[2] ^ (1 / 1.5); next }
+            $1 == 9 { n++; away = $3 - root[$2] / (root["xa"] + root["xc"]); if (away ^ 2 > 1e-20) exit 1 }
+            END { exit n != 2 }' "$folder/tokens" -
 }
 adapts() { "$sweep" export "$folder/alone.h5" --table runs | grep -c finetune | grep -qx 7 && h5dump -d /adaptation/fas "$folder/alone.h5"; }
 cools() { # each cooldown tells its decay alone, from step 45 of 50 or 67 of 75, and ends there
@@ -89,6 +96,7 @@ waits_in_vain() { # the multilingual runs break down
 check "the plan says what waits for what" plans
 check "finetuned runs stand before those that they wait for, and run" run 0 alone
 check "nothing is kept behind the end" swept alone
+check "a mixture by temperature has its weights" weighs
 check "finetuned runs begin where the multilingual runs ended" starts
 check "and are adaptation scores" adapts
 check "cooldowns branch off from their trunks" cools

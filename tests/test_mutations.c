@@ -356,8 +356,8 @@ static size_t range_of_header(const char *bytes) {
 /* ---- vocabularies ---- */
 
 static bool make_vocabulary(const char *folder, int number, const char *path) {
-    static const struct synthetic_settings text = {.words = 400, .shared_words = 0.6, .seed = 11};
-    static const struct synthetic_language languages[] = {{"aa", 0, 0, 60000}, {"bb", 1, 1, 40000}};
+    static const struct synthetic_settings text = {.words = 400, .seed = 11};
+    static const struct synthetic_language languages[] = {{"aa", 0, 0, 0.6, 60000}, {"bb", 1, 1, 0.6, 40000}};
     static const char codes[][LANGUAGE_CODE_SIZE] = {"aa", "bb"};
     const struct vocabulary_settings settings = {.pieces = 350,
                                                  .reserved = 5,

@@ -397,6 +397,26 @@ static void cooldown_shares_the_steps_of_its_trunk(void **state) {
     study_free(&study);
 }
 
+static void last_checkpoints_stay_where_the_study_says_so(void **state) {
+    struct study study;
+    struct plan plan;
+    struct run_spec *spec = malloc(sizeof *spec);
+    assert_non_null(spec);
+    plan_of(*state, "evaluation: {",
+            "  finetune: {from: three, languages: [en], sizes: [large], tokens: 2e6}\n"
+            "  cooldown: {from: bilingual, sizes: [small], tokens: 512000}\n"
+            "checkpoints: {keep: true}\nevaluation: {",
+            &study, &plan);
+    for (size_t run = 0; run < plan.count; run++) {
+        plan_spec(&study, &plan, run, 1, spec);
+        assert_int_equal(spec->kept_count, run == 4 ? 2 : 1); /* the trunk of the cooldown; finetuning takes the last */
+        assert_int_equal(spec->kept_steps[spec->kept_count - 1], spec->steps);
+    }
+    free(spec);
+    plan_free(&plan);
+    study_free(&study);
+}
+
 /* Reads a study with as much text as Unimax wants. */
 static void read_large_plan(const char *path, struct study *study, struct plan *plan) {
     struct error error = {0};
@@ -617,6 +637,7 @@ int main(void) {
         IN_FOLDER(ranks_of_a_size_change_memory_alone),
         IN_FOLDER(run_with_its_own_vocabulary_is_another_run_on_other_shards),
         IN_FOLDER(cooldown_shares_the_steps_of_its_trunk),
+        IN_FOLDER(last_checkpoints_stay_where_the_study_says_so),
         cmocka_unit_test(published_study_has_its_runs),
         IN_FOLDER(finetuned_run_begins_with_the_last_weights_of_another),
         IN_FOLDER(identity_is_that_of_the_run_alone),

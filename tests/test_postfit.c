@@ -44,6 +44,7 @@ static uint32_t add_run(struct made *made, const char *kind, int size, int first
     assert_true(run < RUNS_MAX);
     struct run_record *record = &made->runs[run];
     *record = (struct run_record){.run = run, .parameters = (uint64_t)N[size], .steps = EVALUATIONS};
+    record->tokens = (uint64_t)(EVALUATIONS * STEP_TOKENS);
     snprintf(record->kind, sizeof record->kind, "%s", kind);
     snprintf(record->size, sizeof record->size, "%s", sizes[size].name);
     record->language_count = second >= 0 ? 2 : 1;
@@ -73,13 +74,13 @@ static void add_monolingual(struct made *made, int size, int language) {
         add_loss(made, run, step, language, known_loss(N[size], step * STEP_TOKENS));
 }
 
-/* A run that needs (2 - BTS) times the tokens. */
-static void add_bilingual(struct made *made, int size, int first, int second) {
+/* A run that needs (2 - BTS) times the tokens, where BTS is the known one and more. */
+static void add_bilingual(struct made *made, int size, int first, int second, double more) {
     const uint32_t run = add_run(made, "bilingual", size, first, second);
     for (uint32_t step = 1; step <= EVALUATIONS; step++) {
         const double tokens = step * STEP_TOKENS;
-        add_loss(made, run, step, first, known_loss(N[size], tokens / (2 - known_bts(second, first, size))));
-        add_loss(made, run, step, second, known_loss(N[size], tokens / (2 - known_bts(first, second, size))));
+        add_loss(made, run, step, first, known_loss(N[size], tokens / (2 - more - known_bts(second, first, size))));
+        add_loss(made, run, step, second, known_loss(N[size], tokens / (2 - more - known_bts(first, second, size))));
     }
 }
 
@@ -116,9 +117,9 @@ static struct made *make_study(void) {
     for (int a = 0; a < LANGUAGES; a++)
         for (int b = a + 1; b < LANGUAGES; b++)
             if (!(a == 0 && b == 1) && !(a == 2 && b == 3))
-                add_bilingual(made, 0, a, b);
+                add_bilingual(made, 0, a, b, 0);
     for (int size = 1; size < SIZES; size++)
-        add_bilingual(made, size, 0, 2);
+        add_bilingual(made, size, 0, 2, 0);
     for (int l = 0; l < LANGUAGES; l++)
         add_finetune(made, 0, l, 0);
     for (int size = 1; size < SIZES; size++)
@@ -194,6 +195,37 @@ static void missing_scores_are_predicted_and_marked(void **state) {
     made_free(made);
 }
 
+/* The second seed's scores are higher by 0.3, but so would they be by far if its bilingual run were held against the
+ * monolingual run of the first, which is worse. */
+static void seeds_of_a_pair_become_one_row(void **state) {
+    (void)state;
+    struct made *made = make_languages();
+    for (int l = 0; l < 2; l++)
+        add_monolingual(made, 0, l);
+    for (size_t i = 0; i < made->data.loss_count; i++)
+        made->losses[i].cross_entropy += 0.05;
+    const size_t first_seed = made->data.run_count;
+    for (int l = 0; l < 2; l++)
+        add_monolingual(made, 0, l);
+    add_bilingual(made, 0, 0, 1, 0.3);
+    for (size_t r = first_seed; r < made->data.run_count; r++)
+        made->runs[r].seed = 2;
+    const size_t second_seed = made->data.loss_count;
+    add_bilingual(made, 0, 0, 1, 0);
+    for (size_t i = second_seed; i < made->data.loss_count; i++)
+        made->losses[i].cross_entropy += 0.05;
+    free(fit(made));
+    assert_int_equal(made->data.transfer_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct transfer_record *record = &made->data.transfer[i];
+        assert_int_equal(record->seeds, 2);
+        assert_near(record->bts, known_bts(record->source[1] - '0', record->target[1] - '0', 0) + 0.15, 0.02);
+        assert_near(record->deviation, 0.3 / sqrt(2), 0.02);
+        assert_near(record->bts, 2 - record->sigma / record->d, 1e-12);
+    }
+    made_free(made);
+}
+
 static void lines_follow_the_scores(void **state) {
     (void)state;
     struct made *made = make_study();
@@ -254,7 +286,7 @@ static void few_pairs_predict_nothing(void **state) {
     struct made *made = make_languages();
     add_monolingual(made, 0, 0);
     add_monolingual(made, 0, 1);
-    add_bilingual(made, 0, 0, 1);
+    add_bilingual(made, 0, 0, 1, 0);
     for (int l = 0; l < 3; l++)
         add_finetune(made, 0, l, 0);
     char *notes = fit(made);
@@ -288,6 +320,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adaptation_scores_are_those_of_the_runs),
         cmocka_unit_test(missing_scores_are_predicted_and_marked),
+        cmocka_unit_test(seeds_of_a_pair_become_one_row),
         cmocka_unit_test(lines_follow_the_scores),
         cmocka_unit_test(crossovers_and_their_law_come_back),
         cmocka_unit_test(finetuned_runs_alone_leave_notes),

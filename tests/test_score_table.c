@@ -30,10 +30,10 @@ static void cells_come_to_their_places(void **state) {
 
 static void scores_of_one_size_are_taken(void **state) {
     (void)state;
-    struct transfer_record records[] = {{"aa", "bb", "s", 9, 1, 1, 0.5, "measured"},
-                                        {"bb", "aa", "s", 9, 1, 1, -3, "bound"},
-                                        {"cc", "aa", "s", 9, 1, 1, 0.1, "predicted"},
-                                        {"dd", "aa", "l", 9, 1, 1, 0.7, "measured"}};
+    struct transfer_record records[] = {{"aa", "bb", "s", 9, 1, 1, 0.5, 1, NAN, "measured"},
+                                        {"bb", "aa", "s", 9, 1, 1, -3, 1, NAN, "bound"},
+                                        {"cc", "aa", "s", 9, 1, 1, 0.1, 0, NAN, "predicted"},
+                                        {"dd", "aa", "l", 9, 1, 1, 0.7, 1, NAN, "measured"}};
     const struct study_data data = {.transfer_count = 4, .transfer = records};
     struct score_table table;
     assert_int_equal(score_table_take(&table, &data, "s", NULL), 0);

@@ -237,6 +237,15 @@ static void every_mistake_is_told_with_its_place(void **state) {
          "3:74: 'es' is in a second family; keep it in one\n"},
         {"tokens: tokens}", "tokens: tokens, synthetic: {words: 100}}",
          "3:38: corpus.synthetic.families is missing; it is `family: [language, ...]`\n"},
+        {"tokens: tokens}", "tokens: tokens, synthetic: {families: {a: [en, es, ru]}, shared_words: 1.5}}",
+         "3:93: corpus.synthetic.shared_words cannot be '1.5'; it is a number from 0 to 1, or one for each family\n"},
+        {"tokens: tokens}", "tokens: tokens, synthetic: {families: {a: [en, es, ru]}, shared_words: [1]}}",
+         "3:93: corpus.synthetic.shared_words cannot be a list; it is a number from 0 to 1, or one for each family\n"},
+        {"tokens: tokens}",
+         "tokens: tokens, synthetic: {families: {a: [en, es], b: [ru]}, shared_words: {c: 1, a: few}}}",
+         "3:84: family 'b' is missing here; add its share\n"
+         "3:99: 'c' is not among the families; add it or drop it here\n"
+         "3:108: corpus.synthetic.shared_words cannot be 'few'; it is a number from 0 to 1, or one for each family\n"},
         /* YAML */
         {"pieces: 1000", "pieces: &a 1000", "4:22: anchors and aliases are not read; write the value out\n"},
         {"pieces: 1000", "pieces: *a", "4:22: anchors and aliases are not read; write the value out\n"},
@@ -502,13 +511,38 @@ static void each_standard_value_may_be_written_out_and_matters(void **state) {
         free(other);
     }
     assert_true(written >= 20 && changed == written);
-    char *often = replaced(text, "evaluation:", "checkpoints: {minutes: 1, steps: 5}\nevaluation:");
+    char *often = replaced(text, "evaluation:", "checkpoints: {minutes: 1, steps: 5, keep: true}\nevaluation:");
     char *same = settings_of(*state, often);
     assert_string_equal(same, settings);
     free(same);
     free(often);
     free(settings);
     free(text);
+}
+
+static void words_in_common_are_one_number_or_one_for_each_family(void **state) {
+    static const char *const same[] = {"", ", shared_words: 0.7", ", shared_words: {b: 0.7, a: 0.7}"};
+    char *settings[4];
+    for (int i = 0; i < 4; i++) {
+        char synthetic[128];
+        snprintf(synthetic, sizeof synthetic, "tokens: tokens, synthetic: {families: {a: [en, ru], b: [es]}%s}}",
+                 i < 3 ? same[i] : ", shared_words: {b: 0.25, a: 1}");
+        char *text = replaced(base, "tokens: tokens}", synthetic), *said;
+        struct study study;
+        struct error error = {0};
+        assert_int_equal(read_text(*state, text, strlen(text), &study, &said, &error), 0);
+        for (uint32_t l = 0; l < 3; l++)
+            assert_true(study.synthetic_languages[l].shared_words == (i < 3 ? 0.7 : l == 1 ? 0.25 : 1));
+        settings[i] = settings_of(*state, text);
+        study_free(&study);
+        free(said);
+        free(text);
+    }
+    assert_string_equal(settings[0], settings[1]);
+    assert_string_equal(settings[0], settings[2]);
+    assert_string_not_equal(settings[0], settings[3]);
+    for (int i = 0; i < 4; i++)
+        free(settings[i]);
 }
 
 static void reference_page_is_that_of_the_table(void **state) {
@@ -560,6 +594,7 @@ int main(void) {
         IN_FOLDER(settings_do_not_depend_on_layout_names_or_places),
         IN_FOLDER(settings_tell_changed_values_apart),
         IN_FOLDER(each_standard_value_may_be_written_out_and_matters),
+        IN_FOLDER(words_in_common_are_one_number_or_one_for_each_family),
         cmocka_unit_test(reference_page_is_that_of_the_table),
         IN_FOLDER(example_of_the_reference_page_is_a_study),
     };

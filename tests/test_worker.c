@@ -93,7 +93,7 @@ static int make_shards(void **state) {
     if (test_folder_make(state) != 0)
         return -1;
     omp_set_num_threads(1); /* the models are too small for more */
-    const struct synthetic_settings synthetic = {.words = 200, .shared_words = 0.7, .seed = 1};
+    const struct synthetic_settings synthetic = {.words = 200, .seed = 1};
     struct synthetic_language languages[3] = {{.bytes = 150000}, {.bytes = 150000}, {.bytes = 4000}};
     const struct vocabulary_settings settings = {
         .pieces = PIECES, .temperature = 100, .coverage = 1, .byte_fallback = true, .sample_bytes = 300000, .seed = 1};
@@ -104,8 +104,10 @@ static int make_shards(void **state) {
     snprintf(tokens_folder, sizeof tokens_folder, "%s", (const char *)*state);
     if (file_join(checkpoint_path, tokens_folder, "a.safetensors", &error) != 0)
         return -1;
-    for (int l = 0; l < 3; l++)
+    for (int l = 0; l < 3; l++) {
         memcpy(languages[l].code, LANGUAGES[l], LANGUAGE_CODE_SIZE);
+        languages[l].shared_words = 0.7;
+    }
     if (synthetic_write(tokens_folder, languages, 3, &synthetic, &error) != 0 ||
         file_join(path, tokens_folder, "vocabulary.model", &error) != 0 ||
         vocabulary_train(path, tokens_folder, LANGUAGES, 2, &settings, &error) != 0 ||

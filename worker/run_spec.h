@@ -12,7 +12,7 @@
 
 enum {
     RUN_RANKS_MAX = MODEL_SHARDS_MAX, /* that train one run together */
-    RUN_KEPT_MAX = 32,                /* checkpoints of one run that others begin from */
+    RUN_KEPT_MAX = 32,                /* checkpoints of one run that stay */
 };
 
 struct run_spec {
@@ -42,7 +42,7 @@ struct run_spec {
     uint64_t checkpoint_steps;       /* every so many steps; 0: not so */
     uint64_t resume_most;            /* steps of the checkpoint that it may go on from, at most: what is known of it */
 
-    uint32_t kept_count;               /* checkpoints that others begin from: behind so many steps, */
+    uint32_t kept_count;               /* checkpoints that stay: behind so many steps, */
     uint64_t kept_steps[RUN_KEPT_MAX]; /* these, ascending */
 
     char start[FILE_PATH_SIZE];         /* checkpoint that another run kept for this one; "": it begins at random */

@@ -433,7 +433,7 @@ void run_kept_path(char path[FILE_PATH_SIZE], const char *checkpoint, uint64_t s
     snprintf(path, FILE_PATH_SIZE, "%.*s.step-%llu", FILE_PATH_SIZE - 32, checkpoint, (unsigned long long)step);
 }
 
-/* The checkpoint of this step, if others begin from it. */
+/* The checkpoint of this step, if it is to stay. */
 static int keep(struct training *training, uint64_t steps, double loss_sum, struct error *error) {
     const struct run_spec *spec = training->spec;
     char path[FILE_PATH_SIZE];

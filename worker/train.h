@@ -57,7 +57,8 @@ struct run_ending {
  * Where spec->start names a checkpoint, the run begins with its weights; the optimizer, the learning rate and the data
  * begin anew, and before the first step comes an evaluation, of 0 steps and tokens. Where spec->continues is set, it
  * goes on behind that step instead: given the same key, batch and warm-up, with the bits that it had if it had come
- * there itself. What others begin from, behind spec->kept_steps, goes to run_kept_path; a full disk is then an error.
+ * there itself. What others begin from or the study keeps, behind spec->kept_steps, goes to run_kept_path; a full disk
+ * is then an error.
  *
  * Where spec->ranks is more than 1, each of spec->members calls this with the same specification, and they train the
  * run together: what is told, and the checkpoints, are the same bits for any number of them. Abandoned: one of them was
@@ -71,7 +72,7 @@ int run_train(const struct run_spec *spec, const struct run_sink *sink, struct r
 /* Removes what a run kept in that place to go on from. */
 void run_forget(const char *checkpoint);
 
-/* Where a run whose checkpoints go there keeps the one of a step for others. */
+/* Where a run whose checkpoints go there keeps the one of a step. */
 void run_kept_path(char path[FILE_PATH_SIZE], const char *checkpoint, uint64_t step);
 
 #endif

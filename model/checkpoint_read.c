@@ -1,4 +1,4 @@
-#include "model/checkpoint.h"
+#include "model/checkpoint_layout.h"
 
 #include "base/checksum.h"
 #include "base/file.h"
@@ -6,253 +6,12 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little-endian and mapped as it is");
-
-enum {
-    HEADER_SIZE_MAX = 16 << 20, /* the 4096 layers that a model may have take 13 MB */
-    LAYER_TENSORS = 4,
-    PARTS = 3,
-    NAME_SIZE = 64,
-};
-
-/* The parts of the data, each [parameters]. */
-static const char *const part_prefixes[PARTS] = {"", "optimizer.mean.", "optimizer.variance."};
-
-/* The texts of the metadata; the last is a checksum of all texts before it. */
-enum text {
-    TEXT_VERSION,
-    TEXT_IDENTITY,
-    TEXT_STEP,
-    TEXT_UPDATES,
-    TEXT_LOSS_SUM,
-    TEXT_LAYERS,
-    TEXT_WIDTH,
-    TEXT_HEADS,
-    TEXT_HEAD_SIZE,
-    TEXT_FEED_FORWARD,
-    TEXT_VOCABULARY,
-    TEXT_CHECKSUM_WEIGHTS,
-    TEXT_CHECKSUM_MEAN,
-    TEXT_CHECKSUM_VARIANCE,
-    TEXT_CHECKSUM,
-    TEXTS,
-};
-
-static const char *const text_names[TEXTS] = {
-    "sweep_checkpoint",
-    "identity",
-    "step",
-    "updates",
-    "loss_sum",
-    "layers",
-    "width",
-    "heads",
-    "head_size",
-    "feed_forward",
-    "vocabulary",
-    "checksum_weights",
-    "checksum_mean",
-    "checksum_variance",
-    "checksum_metadata",
-};
-
-static const char version[] = "1";
-
-typedef char texts[TEXTS][CHECKPOINT_IDENTITY_SIZE]; /* zeros behind each text */
-
-/* One tensor of the weights, and of each moment. */
-struct tensor {
-    char name[NAME_SIZE];
-    uint64_t first; /* its first element in the part */
-    uint32_t dimensions;
-    uint64_t sizes[2];
-};
-
-static uint32_t tensor_count(const struct model_shape *shape) {
-    return 1 + LAYER_TENSORS * shape->layers;
-}
-
-/* Tensor index, in the order of model_weights; first is where the one before it ended. */
-static struct tensor tensor_at(const struct model_shape *shape, uint32_t index, uint64_t first) {
-    const uint64_t d = shape->width, H = (uint64_t)shape->heads * shape->head_size, ffw = shape->feed_forward;
-    const struct {
-        const char *name;
-        uint32_t dimensions;
-        uint64_t sizes[2];
-    } layer[LAYER_TENSORS] = {
-        {"norm", 1, {d, 1}},
-        {"inner", 2, {d, 3 * H + 2 * ffw}},
-        {"output", 2, {H, d}},
-        {"down", 2, {ffw, d}},
-    };
-    struct tensor tensor = {"embedding", first, 2, {shape->vocabulary, d}};
-    if (index > 0) {
-        const uint32_t place = (index - 1) % LAYER_TENSORS;
-        snprintf(tensor.name, sizeof tensor.name, "layers.%" PRIu32 ".%s", (index - 1) / LAYER_TENSORS,
-                 layer[place].name);
-        tensor.dimensions = layer[place].dimensions;
-        memcpy(tensor.sizes, layer[place].sizes, sizeof tensor.sizes);
-    }
-    return tensor;
-}
-
-static uint64_t tensor_elements(const struct tensor *tensor) {
-    return tensor->sizes[0] * tensor->sizes[1];
-}
-
-/* Bytes of the tensor in the data: from begin to end. */
-static void tensor_place(const struct tensor *tensor, uint64_t parameters, int part, uint64_t *begin, uint64_t *end) {
-    *begin = (part * parameters + tensor->first) * sizeof(float);
-    *end = *begin + tensor_elements(tensor) * sizeof(float);
-}
-
-static void checksum_write(char *text, const void *bytes, size_t size) {
-    snprintf(text, CHECKPOINT_IDENTITY_SIZE, "%016" PRIx64, checksum64(bytes, size));
-}
-
-static void texts_checksum(texts of, char *text) {
-    checksum_write(text, of, TEXT_CHECKSUM * sizeof *of);
-}
-
-/* Others print it. */
-static bool is_identity(const char *identity) {
-    size_t length = 0;
-    while (identity[length] >= ' ' && identity[length] <= '~')
-        length++;
-    return length > 0 && identity[length] == '\0';
-}
-
-/* ---- writing ---- */
-
-/* All but the checksums, in whose place are texts of their length. */
-static void texts_make(texts made, const struct model *model, const struct checkpoint *checkpoint) {
-    const struct model_shape *shape = &model->setup.shape;
-    const struct {
-        enum text text;
-        uint64_t number;
-    } numbers[] = {
-        {TEXT_STEP, checkpoint->step},        {TEXT_UPDATES, model->updates},
-        {TEXT_LAYERS, shape->layers},         {TEXT_WIDTH, shape->width},
-        {TEXT_HEADS, shape->heads},           {TEXT_HEAD_SIZE, shape->head_size},
-        {TEXT_VOCABULARY, shape->vocabulary}, {TEXT_FEED_FORWARD, shape->feed_forward},
-    };
-    memset(made, 0, sizeof(texts));
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        snprintf(made[numbers[i].text], sizeof *made, "%" PRIu64, numbers[i].number);
-    memcpy(made[TEXT_VERSION], version, sizeof version);
-    memcpy(made[TEXT_IDENTITY], checkpoint->identity, strnlen(checkpoint->identity, sizeof *made - 1));
-    snprintf(made[TEXT_LOSS_SUM], sizeof *made, "%.17g", checkpoint->loss_sum); /* 17 digits are exact */
-    for (int text = TEXT_CHECKSUM_WEIGHTS; text < TEXTS; text++)
-        checksum_write(made[text], NULL, 0);
-}
-
-static json_t *tensor_entry(const struct tensor *tensor, uint64_t parameters, int part) {
-    uint64_t begin, end;
-    tensor_place(tensor, parameters, part, &begin, &end);
-    json_t *sizes = json_array();
-    for (uint32_t i = 0; i < tensor->dimensions; i++)
-        json_array_append_new(sizes, json_integer((json_int_t)tensor->sizes[i]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", sizes, "data_offsets", (json_int_t)begin,
-                     (json_int_t)end);
-}
-
-/* The header's JSON, to be freed; NULL when memory is short. */
-static char *header_make(const struct model *model, texts made) {
-    const struct model_shape *shape = &model->setup.shape;
-    json_t *header = json_object(), *metadata = json_object();
-    int failed = json_object_set_new(header, "__metadata__", metadata);
-    for (int i = 0; i < TEXTS; i++)
-        failed |= json_object_set_new(metadata, text_names[i], json_string(made[i]));
-    for (int part = 0; part < PARTS; part++) {
-        uint64_t first = 0;
-        for (uint32_t i = 0; i < tensor_count(shape); i++) {
-            const struct tensor tensor = tensor_at(shape, i, first);
-            char name[2 * NAME_SIZE];
-            snprintf(name, sizeof name, "%s%s", part_prefixes[part], tensor.name);
-            failed |= json_object_set_new(header, name, tensor_entry(&tensor, model->parameters, part));
-            first += tensor_elements(&tensor);
-        }
-    }
-    char *text = failed ? NULL : json_dumps(header, JSON_COMPACT);
-    json_decref(header);
-    return text;
-}
-
-static bool write_header(FILE *file, const struct model *model, texts made) {
-    char *header = header_make(model, made);
-    if (!header)
-        return false;
-    const uint64_t size = (strlen(header) + 7) / 8 * 8; /* so that the data are aligned */
-    const bool written = fseek(file, 0, SEEK_SET) == 0 && fwrite(&size, sizeof size, 1, file) == 1 &&
-                         fprintf(file, "%-*s", (int)size, header) == (int)size;
-    free(header);
-    return written;
-}
-
-/* A part of the data, whole. Moments of models that train together are brought together in the gradient, which is
- * empty behind an update. NULL: not all of them came. */
-static const float *part_whole(struct model *model, int part, const struct checkpoint_sharing *sharing) {
-    const float *const parts[PARTS] = {model->weights, model->mean, model->variance};
-    if (part == 0 || !sharing)
-        return parts[part];
-    memcpy(model->gradient + model->owned_first, parts[part], model->owned * sizeof(float));
-    return sharing->share(sharing->context, model->gradient) == 0 ? model->gradient : NULL;
-}
-
-/* The header is written twice: the checksums in it are known behind the data only. The parts are brought together also
- * when the file cannot be written (NULL): the other models wait. */
-static bool write_all(FILE *file, struct model *model, const struct checkpoint *checkpoint,
-                      const struct checkpoint_sharing *sharing) {
-    texts made;
-    texts_make(made, model, checkpoint);
-    bool written = file && write_header(file, model, made);
-    for (int part = 0; part < PARTS; part++) {
-        const float *data = part_whole(model, part, sharing);
-        written = written && data;
-        if (written)
-            checksum_write(made[TEXT_CHECKSUM_WEIGHTS + part], data, model->parameters * sizeof(float));
-        written = written && fwrite(data, sizeof(float), model->parameters, file) == model->parameters;
-    }
-    texts_checksum(made, made[TEXT_CHECKSUM]);
-    return written && write_header(file, model, made);
-}
-
-/* Model 0 writes the file. */
-static int write_file(struct model *model, const char *path, const struct checkpoint *checkpoint,
-                      const struct checkpoint_sharing *sharing, struct error *error) {
-    char temporary[FILE_TEMPORARY_SIZE];
-    if (!is_identity(checkpoint->identity))
-        return error_set(error, ERROR_FAILED, "%s: the identity of a run must be printable ASCII", path);
-    FILE *file = file_begin(path, temporary, error);
-    const bool written = write_all(file, model, checkpoint, sharing);
-    return file ? file_end(file, written, temporary, path, error) : -1;
-}
-
-int model_save(struct model *model, const char *path, const struct checkpoint *checkpoint,
-               const struct checkpoint_sharing *sharing, struct error *error) {
-    int result = 0;
-    if (model->setup.sharing.rank == 0)
-        result = write_file(model, path, checkpoint, sharing, error);
-    else
-        for (int part = 1; result == 0 && part < PARTS; part++)
-            if (!part_whole(model, part, sharing))
-                result = error_set(error, ERROR_FAILED, "%s: cannot be written together", path);
-    if (sharing)
-        memset(model->gradient, 0, model->parameters * sizeof(float));
-    return result;
-}
-
-/* ---- reading ---- */
 
 /* A checkpoint file in memory. */
 struct mapped {
@@ -307,20 +66,20 @@ static int texts_read(texts read, const char *path, const json_t *header, struct
     const json_t *metadata = json_object_get(header, "__metadata__");
     memset(read, 0, sizeof(texts));
     for (int i = 0; i < TEXTS; i++) {
-        const char *text = json_string_value(json_object_get(metadata, text_names[i]));
+        const char *text = json_string_value(json_object_get(metadata, checkpoint_text_names[i]));
         if (!text)
             return error_set(error, ERROR_INPUT, "%s: no %s in its metadata; not a checkpoint of sweep", path,
-                             text_names[i]);
+                             checkpoint_text_names[i]);
         if (strlen(text) >= sizeof *read)
-            return error_set(error, ERROR_INPUT, "%s: %s is longer than %zu bytes", path, text_names[i],
+            return error_set(error, ERROR_INPUT, "%s: %s is longer than %zu bytes", path, checkpoint_text_names[i],
                              sizeof *read - 1);
         memcpy(read[i], text, strlen(text));
     }
-    if (strcmp(read[TEXT_VERSION], version) != 0)
+    if (strcmp(read[TEXT_VERSION], CHECKPOINT_VERSION) != 0)
         return error_set(error, ERROR_INPUT, "%s: not a checkpoint of version %s, which this program reads", path,
-                         version);
+                         CHECKPOINT_VERSION);
     char checksum[CHECKPOINT_IDENTITY_SIZE];
-    texts_checksum(read, checksum);
+    checkpoint_checksum_texts(read, checksum);
     if (strcmp(read[TEXT_CHECKSUM], checksum) != 0)
         return error_set(error, ERROR_INPUT, "%s: its metadata are damaged: their checksum is another", path);
     return 0;
@@ -333,7 +92,8 @@ static int text_number(const char *path, texts read, enum text text, uint64_t mo
     const size_t length = strspn(digits, "0123456789");
     *number = length > 0 && length < 20 && digits[length] == '\0' ? strtoull(digits, NULL, 10) : UINT64_MAX;
     if (*number > most)
-        return error_set(error, ERROR_INPUT, "%s: %s must be a number up to %" PRIu64, path, text_names[text], most);
+        return error_set(error, ERROR_INPUT, "%s: %s must be a number up to %" PRIu64, path,
+                         checkpoint_text_names[text], most);
     return 0;
 }
 
@@ -343,7 +103,7 @@ static int texts_understand(const char *path, texts read, struct checkpoint *che
                                &shape->head_size, &shape->feed_forward, &shape->vocabulary};
     *checkpoint = (struct checkpoint){0};
     memcpy(checkpoint->identity, read[TEXT_IDENTITY], sizeof checkpoint->identity);
-    if (!is_identity(checkpoint->identity))
+    if (!checkpoint_is_identity(checkpoint->identity))
         return error_set(error, ERROR_INPUT, "%s: identity must be printable ASCII", path);
     if (text_number(path, read, TEXT_STEP, INT64_MAX, &checkpoint->step, error) != 0 ||
         text_number(path, read, TEXT_UPDATES, INT64_MAX, &checkpoint->updates, error) != 0)
@@ -372,7 +132,7 @@ static bool is_number(const json_t *value, uint64_t number) {
 static int tensor_check(const char *path, const json_t *header, const struct tensor *tensor, uint64_t parameters,
                         int part, struct error *error) {
     char name[2 * NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", part_prefixes[part], tensor->name);
+    snprintf(name, sizeof name, "%s%s", checkpoint_parts[part], tensor->name);
     const json_t *entry = json_object_get(header, name);
     if (!entry)
         return error_set(error, ERROR_INPUT, "%s: tensor %s is missing", path, name);
@@ -427,11 +187,11 @@ static int data_check(const struct mapped *mapped, texts read, const struct mode
     const uint64_t size = model_parameters(shape) * sizeof(float);
     for (int part = 0; part < PARTS; part++) {
         char checksum[CHECKPOINT_IDENTITY_SIZE];
-        checksum_write(checksum, mapped->data + part * size, size);
+        checkpoint_checksum(checksum, mapped->data + part * size, size);
         mapped_forget(mapped);
         if (strcmp(read[TEXT_CHECKSUM_WEIGHTS + part], checksum) != 0)
             return error_set(error, ERROR_INPUT, "%s: the data are damaged: %s is another", mapped->path,
-                             text_names[TEXT_CHECKSUM_WEIGHTS + part]);
+                             checkpoint_text_names[TEXT_CHECKSUM_WEIGHTS + part]);
     }
     return 0;
 }
@@ -468,12 +228,25 @@ int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct er
     return 0;
 }
 
+static int check_run(const char *path, const char *identity, const struct checkpoint *checkpoint, struct error *error) {
+    return strcmp(checkpoint->identity, identity) == 0
+               ? 0
+               : error_set(error, ERROR_INPUT, "%s: a checkpoint of run %s, not of %s", path, checkpoint->identity,
+                           identity);
+}
+
+static int check_step(const char *path, uint64_t step, const struct checkpoint *checkpoint, struct error *error) {
+    return checkpoint->step == step
+               ? 0
+               : error_set(error, ERROR_INPUT, "%s: a checkpoint of step %" PRIu64 ", not of %" PRIu64, path,
+                           checkpoint->step, step);
+}
+
 /* What a checkpoint must be, beyond being sound, to go on with. */
 static int check_fits(const struct model *model, const char *path, const char *identity,
                       const struct checkpoint *checkpoint, struct error *error) {
-    if (strcmp(checkpoint->identity, identity) != 0)
-        return error_set(error, ERROR_INPUT, "%s: a checkpoint of run %s, not of %s", path, checkpoint->identity,
-                         identity);
+    if (check_run(path, identity, checkpoint, error) != 0)
+        return -1;
     if (memcmp(&checkpoint->shape, &model->setup.shape, sizeof checkpoint->shape) != 0)
         return error_set(error, ERROR_INPUT, "%s: a checkpoint of a model of another shape", path);
     return 0;
@@ -512,11 +285,37 @@ int model_load_weights(struct model *model, const char *path, const char *identi
     if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
         return -1;
     int result = check_fits(model, path, identity, &checkpoint, error);
-    if (result == 0 && checkpoint.step != step)
-        result = error_set(error, ERROR_INPUT, "%s: a checkpoint of step %" PRIu64 ", not of %" PRIu64, path,
-                           checkpoint.step, step);
+    if (result == 0)
+        result = check_step(path, step, &checkpoint, error);
     if (result == 0)
         memcpy(model->weights, mapped.data, model->parameters * sizeof(float));
+    mapped_close(&mapped);
+    return result;
+}
+
+static int write_weights(const struct mapped *mapped, const struct model_shape *shape, const char *to, json_t *metadata,
+                         struct error *error) {
+    const uint64_t parameters = model_parameters(shape);
+    char temporary[FILE_TEMPORARY_SIZE];
+    FILE *file = file_begin(to, temporary, error);
+    if (!file)
+        return -1;
+    const bool written = checkpoint_write_header(file, shape, 1, json_incref(metadata)) &&
+                         fwrite(mapped->data, sizeof(float), parameters, file) == parameters;
+    return file_end(file, written, temporary, to, error);
+}
+
+int checkpoint_copy_weights(const char *path, const char *identity, uint64_t step, const char *to, json_t *metadata,
+                            struct error *error) {
+    struct checkpoint checkpoint;
+    struct mapped mapped;
+    if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
+        return -1;
+    int result = check_run(path, identity, &checkpoint, error);
+    if (result == 0)
+        result = check_step(path, step, &checkpoint, error);
+    if (result == 0)
+        result = write_weights(&mapped, &checkpoint.shape, to, metadata, error);
     mapped_close(&mapped);
     return result;
 }
