@@ -42,7 +42,7 @@ const char *study_key_name(const struct study_key *key);
 bool study_key_is_below(const struct study_key *key, const char *parent);
 
 /* What its value may be: "a whole number from 1 to 65536". */
-enum { KEY_WANTED_SIZE = 160 };
+enum { KEY_WANTED_SIZE = 256 };
 void study_key_wanted(const struct study_key *key, char wanted[KEY_WANTED_SIZE]);
 
 /* Names of the keys below a path: "tokens, batch, ...". */

@@ -94,4 +94,9 @@ check "another number of lines is refused" renewed xb 'one\ntwo\n' "2 lines of l
 check "an empty line is refused" renewed xb 'one\n\nthree\n' "xb.devtest:2: an empty line"
 check "a language without lines is refused" renewed xb '' "has no lines"
 check "other lines are another study" renewed xb 'one\ntwo\nthree\n' "corpus.xb.parallel was"
+other_text() {
+    rm data/tiny/tokens/xb.*.tokens data/tiny/text/xb-0003.jsonl
+    refuses "corpus.xb.train was" "$sweep" --quiet sweeps/parallel.yaml --archive parallel.h5
+}
+check "other text is another study" other_text
 echo "1..$number"

@@ -557,9 +557,11 @@ static void reference_page_is_that_of_the_table(void **state) {
     assert_int_equal(file_read("docs/study-files.md", 1 << 20, &stored, &stored_size, &error), 0);
     assert_string_equal(stored, made); /* else: bin/sweep plan --keys > docs/study-files.md */
     for (const struct study_key *key = study_keys; key->path; key++) {
-        char row[80];
+        char row[80], wanted[KEY_WANTED_SIZE];
         snprintf(row, sizeof row, "\n| `%s` | ", study_key_name(key));
         assert_non_null(strstr(made, row));
+        study_key_wanted(key, wanted);
+        assert_true(strlen(wanted) < KEY_WANTED_SIZE - 1); /* nothing is cut off */
     }
     free(made);
     free(stored);
