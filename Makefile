@@ -26,7 +26,7 @@ PROGRAM  := bin/sweep
 # One line a step; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-.PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz lint format bench study-atlas \
+.PHONY: all help packages demo test test-unit test-sanitize test-scripts fuzz laptop-report lint format bench study-atlas \
 	bench-ranks bench-postfit bench-coordinator bench-study torture install dist deb clean
 all: $(PROGRAM)  ## build bin/sweep
 
@@ -120,6 +120,9 @@ torture: $(PROGRAM)  ## kill a study at least 200 times, in many ways, and hold 
 
 bench-postfit: build/release/test_postfit_study  ## time the post-fit of 774 runs with 300 evaluations each
 	@$< --full
+
+laptop-report: $(PROGRAM)  ## docs/laptop-study.md and its figures, from the archives in examples/
+	@/usr/bin/python3 tools/laptop_report.py $(PROGRAM) examples tools/laptop_study.md docs
 
 install: $(PROGRAM)  ## install under PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sweep

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 /* A bilingual transfer score for both directions of every finished bilingual run whose target has a finished
- * monolingual run of the same size, into data->transfer: runs of several seeds, each held against the monolingual run of
- * its seed, become one row. */
+ * monolingual run of the same size, into data->transfer: runs of several seeds, each held against the monolingual run
+ * of its seed, become one row. */
 int postfit_scores(const struct study *study, struct study_data *data, FILE *notes, struct error *error);
 
 /* Lines through these scores, behind data->laws: "bts-against-N" through the pairs that are measured at several sizes,

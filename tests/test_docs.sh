@@ -5,7 +5,7 @@
 root=$PWD
 . tests/check.sh
 export OMP_NUM_THREADS=1 PATH=$root/bin:$PATH
-pages=(README.md CONTRIBUTING.md docs/*.md)
+pages=(README.md CONTRIBUTING.md docs/*.md examples/README.md)
 
 # COMMAND :: FILE that runs it or one like it, or "none" and why.
 declare -A elsewhere
@@ -26,6 +26,9 @@ make bench-postfit :: tests/test_postfit_study.c, a smaller study
 make study-atlas :: tests/test_atlas.c, fewer tables
 make torture :: tests/test_torture.sh, fewer kills
 bin/sweep corpus fetch --languages en,fr,ru,zh,hi,de,es,pt,ja,vi data/ten/text :: tests/fetch.py, from packages made on the spot
+bin/sweep launch sweeps/laptop.yaml :: none: an hour; tests/test_launch.sh, with tiny.yaml
+bin/sweep launch sweeps/laptop-smaller-steps.yaml :: none: ten minutes; tests/test_launch.sh, with tiny.yaml
+bin/sweep launch sweeps/laptop-half-batch.yaml :: none: ten minutes; tests/test_launch.sh, with tiny.yaml
 bin/sweep corpus fetch --languages it,sv --sources help data/mine/text :: tests/fetch.py
 bin/sweep corpus encode mine.yaml :: tests/test_corpus_encode.sh
 bin/sweep corpus info mine.yaml :: tests/test_corpus_encode.sh

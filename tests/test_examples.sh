@@ -34,7 +34,23 @@ example() { # example NAME HAS CHECK...: skipped unless the command HAS succeeds
     fi
 }
 
-echo 1..3
+# Numbers, verdicts and figures of the page are those of the archives beside it.
+laptop_page() {
+    mkdir "$folder/laptop" &&
+        /usr/bin/python3 tools/laptop_report.py bin/sweep examples tools/laptop_study.md "$folder/laptop" &&
+        diff docs/laptop-study.md "$folder/laptop/laptop-study.md" && diff -r docs/laptop "$folder/laptop/laptop"
+}
+
+small_enough() {
+    for archive in examples/*.h5; do
+        bin/sweep check "$archive" || return 1
+    done
+    [ "$(cat examples/*.h5 | wc -c)" -lt 5000000 ]
+}
+
+echo 1..5
 example "Python reads an archive" '/usr/bin/python3 -c "import h5py, pandas"' reads /usr/bin/python3 examples/read.py
 example "R reads an archive" "Rscript -e 'library(hdf5r)'" reads Rscript examples/read.R
 example "Python redraws the matrix" '/usr/bin/python3 -c "import h5py, matplotlib"' draws
+check "the archives of the laptop study are whole, and below 5 MB" small_enough
+check "its page says what they hold" laptop_page
