@@ -82,6 +82,7 @@ static void add_run(struct made_study *made, const char *kind, const char *size,
     const uint32_t run = (uint32_t)made->data.run_count++;
     struct run_record *record = &made->runs[run];
     *record = (struct run_record){.run = run, .parameters = parameters, .steps = EVALUATIONS};
+    record->tokens = (uint64_t)(EVALUATIONS * STEP_TOKENS);
     snprintf(record->kind, sizeof record->kind, "%s", kind);
     snprintf(record->size, sizeof record->size, "%s", size);
     record->language_count = second ? 2 : 1;

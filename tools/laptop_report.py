@@ -83,8 +83,10 @@ def resolution():
         mine = rows(losses, run=run, language=language)
         loss, gain, bits = (mine[k][-1] for k in ("cross_entropy", "unigram_normalised", "bits_per_byte"))
         epochs = rows(seen, run=run)["epochs"][0]
-        lines.append([language, f"{loss - gain:.2f}", f"{loss:.2f}", f"{-gain:.2f}", f"{bits:.2f}", f"{epochs:.2f}"])
-    return markdown(["", "unigram level, nats/token", "loss at the end", "below it by", "bits/byte", "epochs"], lines)
+        unique = rows(seen, run=run)["tokens"][0] / epochs / 1e6
+        lines.append([language, f"{loss - gain:.2f}", f"{loss:.2f}", f"{-gain:.2f}", f"{bits:.2f}", f"{unique:.1f} M",
+                      f"{epochs:.2f}"])
+    return markdown(["", "unigram level, nats/token", "loss at the end", "below it by", "bits/byte", "tokens there are", "epochs"], lines)
 
 
 # ---- how sure the scores are ----
