@@ -250,10 +250,10 @@ def finetuning():
                                  "earlier": f"before {high / 1e6:.2f} M"}[state],
                       f"{low / 1e6:.2f} to {high / 1e6:.2f} M" if state == "measured" else "–",
                       f"{fas[language, language]:.2f}"])
-    earlier = int((crossings["state"] == "earlier").sum())
+    earlier, measured = (int((crossings["state"] == state).sum()) for state in ("earlier", "measured"))
     return {"crossovers": markdown(["", "from scratch passes below finetuned at", "interval", "FAS on itself"], lines),
             "fas_own": f"{adaptation['fas'][own].mean():+.2f}", "fas_other": f"{adaptation['fas'][~own].mean():+.2f}",
-            "fas_rho": f"{rho:+.2f}"}, earlier, len(lines)
+            "fas_rho": f"{rho:+.2f}"}, earlier, measured, len(lines)
 
 
 def figures():
@@ -277,11 +277,12 @@ def main():
         of_languages(fits, "phi", 1))
     add("and fewer tokens of each: ψ < 0", "−0.04", ", ".join(f"{l} {number(p['psi'])}" for l, p, _ in fits),
         of_languages(fits, "psi", -1))
-    finetuned, earlier, languages = finetuning()
+    finetuned, earlier, measured, languages = finetuning()
     values.update(finetuned)
     add("finetuning from the multilingual model wins early, pretraining later", "crossing at 144 to 283 B tokens (2 B parameters)",
-        f"finetuning ahead at first in {languages - earlier} of {languages} languages",
-        "holds" if earlier == 0 else "in part" if earlier < languages else "does not hold")
+        f"finetuning ahead at first in {languages - earlier} of {languages} languages, {measured} crossings",
+        "holds" if measured > 0 and earlier == 0 else "early, yes; no crossing yet" if earlier == 0 else "in part"
+        if earlier < languages else "does not hold")
     values["findings"] = markdown(["finding", "published", "here", "at this size"], lines)
     figures()
     with open(TEMPLATE) as template, open(os.path.join(FOLDER, "laptop-study.md"), "w") as page:
