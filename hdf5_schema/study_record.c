@@ -27,6 +27,22 @@ void study_data_free(struct study_data *data) {
     *data = (struct study_data){0};
 }
 
+const struct run_record *study_find_run(const struct study_data *data, const char *kind, const char *language,
+                                        const char *size, uint64_t seed) {
+    const struct run_record *first = NULL;
+    for (size_t r = 0; r < data->run_count; r++) {
+        const struct run_record *run = &data->runs[r];
+        if (data->outcomes[r].status != RUN_DONE || strcmp(run->kind, kind) != 0 || strcmp(run->size, size) != 0 ||
+            strncmp(run->languages[0].language, language, LANGUAGE_CODE_SIZE) != 0)
+            continue;
+        if (run->seed == seed)
+            return run;
+        if (!first)
+            first = run;
+    }
+    return first;
+}
+
 static int compare_numbers(uint64_t a, uint64_t b) {
     return (a > b) - (a < b);
 }

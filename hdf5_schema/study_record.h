@@ -124,6 +124,10 @@ struct study_data {
 
 void study_data_free(struct study_data *data);
 
+/* The finished run of a kind, first language and size: that of the seed, or else the first; NULL: there is none. */
+const struct run_record *study_find_run(const struct study_data *data, const char *kind, const char *language,
+                                        const char *size, uint64_t seed);
+
 /* Brings curves, losses and seen tokens into the order that study_data asks for. */
 void study_data_sort(struct study_data *data);
 

@@ -243,7 +243,7 @@ static void note_scores(struct request *request) {
             const char *source = run->languages[1 - t].language, *target = run->languages[t].language;
             if (!has_score(data, run->size, source, target))
                 fprintf(request->notes, "transfer %s -> %s at %s: %s\n", source, target, run->size,
-                        postfit_find_run(data, "monolingual", target, run->size, run->seed)
+                        study_find_run(data, "monolingual", target, run->size, run->seed)
                             ? "the reference tokens lie outside the curve of the monolingual run"
                             : "no finished monolingual run of the target");
         }

@@ -11,22 +11,6 @@ bool postfit_is_test(const struct loss_point *point) {
     return strncmp(point->set, "test", sizeof point->set) == 0;
 }
 
-const struct run_record *postfit_find_run(const struct study_data *data, const char *kind, const char *language,
-                                          const char *size, uint64_t seed) {
-    const struct run_record *first = NULL;
-    for (size_t r = 0; r < data->run_count; r++) {
-        const struct run_record *run = &data->runs[r];
-        if (strcmp(run->kind, kind) != 0 || strcmp(run->size, size) != 0 ||
-            !postfit_same_language(run->languages[0].language, language) || data->outcomes[r].status != RUN_DONE)
-            continue;
-        if (run->seed == seed)
-            return run;
-        if (!first)
-            first = run;
-    }
-    return first;
-}
-
 size_t postfit_first_loss(const struct study_data *data, uint32_t run) {
     size_t low = 0, high = data->loss_count;
     while (low < high) {

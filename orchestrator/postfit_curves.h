@@ -15,10 +15,6 @@ bool postfit_same_language(const char *a, const char *b);
 /* Scores and laws are made of the losses on test sets, not of those on the parallel set. */
 bool postfit_is_test(const struct loss_point *point);
 
-/* The finished run of a kind, first language and size: that of the seed, or else the first; NULL: there is none. */
-const struct run_record *postfit_find_run(const struct study_data *data, const char *kind, const char *language,
-                                          const char *size, uint64_t seed);
-
 /* Where the losses of a run begin; they stand by run. */
 size_t postfit_first_loss(const struct study_data *data, uint32_t run);
 

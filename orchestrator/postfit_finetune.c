@@ -205,7 +205,7 @@ static int cross_run(struct study_data *data, const struct run_record *run, doub
     static const char *const states[] = {
         [CROSSOVER_MEASURED] = "measured", [CROSSOVER_LATER] = "later", [CROSSOVER_EARLIER] = "earlier"};
     const char *language = run->languages[0].language;
-    const struct run_record *alone = postfit_find_run(data, "monolingual", language, run->size, run->seed);
+    const struct run_record *alone = study_find_run(data, "monolingual", language, run->size, run->seed);
     struct crossover crossover;
     struct error reason = {0};
     if (!alone) {

@@ -21,7 +21,7 @@ static struct direction find_direction(const struct study_data *data, const stru
                                        double *room) {
     struct direction direction = {.source = run->languages[1 - target].language,
                                   .target = run->languages[target].language};
-    direction.alone = postfit_find_run(data, "monolingual", direction.target, run->size, run->seed);
+    direction.alone = study_find_run(data, "monolingual", direction.target, run->size, run->seed);
     if (direction.alone) {
         direction.monolingual = postfit_curve(data, direction.alone->run, direction.target, room);
         direction.bilingual = postfit_curve(data, run->run, direction.target, room + 2 * data->loss_count);

@@ -39,7 +39,7 @@ static int add_excess(struct excesses *excesses, const struct excess *row, struc
  * both have seen while their learning rate was constant. */
 static int compare_language(const struct report *report, const struct run_record *run, const char *language,
                             struct excesses *excesses, struct error *error) {
-    const struct run_record *alone = report_find_run(report, "monolingual", language, run->size, run->seed);
+    const struct run_record *alone = study_find_run(report->data, "monolingual", language, run->size, run->seed);
     if (!alone)
         return 0;
     const struct loss_curve own = report_curve(report, run->run, language, true, true, 0),

@@ -230,22 +230,6 @@ struct loss_curve report_curve(const struct report *report, uint32_t run, const 
     return curve;
 }
 
-const struct run_record *report_find_run(const struct report *report, const char *kind, const char *language,
-                                         const char *size, uint64_t seed) {
-    const struct run_record *first = NULL;
-    for (size_t r = 0; r < report->data->run_count; r++) {
-        const struct run_record *run = &report->data->runs[r];
-        if (report->data->outcomes[r].status != RUN_DONE || strcmp(run->kind, kind) != 0 ||
-            strcmp(run->size, size) != 0 || strcmp(run->languages[0].language, language) != 0)
-            continue;
-        if (run->seed == seed)
-            return run;
-        if (!first)
-            first = run;
-    }
-    return first;
-}
-
 struct thinning thinning_of(double first, double last, int most) {
     return (struct thinning){first, pow(last / first, 1.0 / most)};
 }

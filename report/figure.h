@@ -63,10 +63,6 @@ void report_leave_out(struct report *report, const char *title, const char *why)
 struct loss_curve report_curve(const struct report *report, uint32_t run, const char *language, bool of_target,
                                bool constant, int slot);
 
-/* The finished run of a kind, first language and size: that of the seed, or else the first; NULL: there is none. */
-const struct run_record *report_find_run(const struct report *report, const char *kind, const char *language,
-                                         const char *size, uint64_t seed);
-
 /* Which points of a long curve are drawn: about `most`, evenly over the logarithm of x. */
 struct thinning {
     double next, factor;

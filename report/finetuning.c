@@ -9,7 +9,7 @@
 enum { CROSSOVER_PANELS = 12 };
 
 static bool write_curve(struct figure *figure, const struct crossover_record *record, const char *kind) {
-    const struct run_record *run = report_find_run(figure->report, kind, record->language, record->size, 0);
+    const struct run_record *run = study_find_run(figure->report->data, kind, record->language, record->size, 0);
     if (!run)
         return false;
     const struct loss_curve curve = report_curve(figure->report, run->run, record->language, false, false, 0);

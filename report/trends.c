@@ -76,7 +76,7 @@ static void write_over_sizes(struct figure *figure) {
 static void write_direction(struct figure *figure, const struct run_record *run, int target) {
     const struct report *report = figure->report;
     const char *language = run->languages[target].language;
-    const struct run_record *alone = report_find_run(report, "monolingual", language, run->size, run->seed);
+    const struct run_record *alone = study_find_run(report->data, "monolingual", language, run->size, run->seed);
     bool any = false;
     if (!alone)
         return;

@@ -172,18 +172,13 @@ def findings():
     def add(what, published, here, holds):
         lines.append([what, published, here, holds])
 
-    difference = said["same_script_mean"] - said["different_script_mean"]
-    add("the same script helps more than another", "−0.23 against −0.39, p < .001",
-        f"{signed(said['same_script_mean'])} against {signed(said['different_script_mean'])}, "
-        f"p = {said['p_script']:.4f} over pairs, {said['p_script_languages']:.3f} over languages",
-        ("holds" if difference > 0 else "the opposite") if said["p_script_languages"] < 0.05 else
-        "direction only" if difference > 0 and said["p_script"] < 0.05 else "undecided")
-    difference = said["same_family_mean"] - said["different_family_mean"]
-    add("the same family helps more than another", "p < .001",
-        f"{signed(said['same_family_mean'])} against {signed(said['different_family_mean'])}, p = {said['p_family']:.4f} "
-        f"over pairs, {said['p_family_languages']:.3f} over languages",
-        ("holds" if difference > 0 else "the opposite") if said["p_family_languages"] < 0.05 else
-        "direction only" if difference > 0 and said["p_family"] < 0.05 else "undecided")
+    for group, published in ("script", "−0.23 against −0.39, p < .001"), ("family", "p < .001"):
+        same, different = said[f"same_{group}_mean"], said[f"different_{group}_mean"]
+        by_pairs, by_languages = said[f"p_{group}"], said[f"p_{group}_languages"]
+        add(f"the same {group} helps more than another", published,
+            f"{signed(same)} against {signed(different)}, p = {by_pairs:.4f} over pairs, {by_languages:.3f} over languages",
+            ("holds" if same > different else "the opposite") if by_languages < 0.05 else
+            "direction only" if same > different and by_pairs < 0.05 else "undecided")
     add("es, pt and fr help each other", "positive",
         f"{positive} of {len(romance)} positive: " + ", ".join(f"{k} {signed(v)}" for k, v in romance.items()),
         "holds" if positive == len(romance) else "in part" if positive else "does not hold")
