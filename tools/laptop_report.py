@@ -1,8 +1,9 @@
 """docs/laptop-study.md: the laptop study beside the published one.
 
 laptop_report.py SWEEP EXAMPLES TEMPLATE.md FOLDER reads EXAMPLES/laptop*.h5 and EXAMPLES/languages.csv, and writes
-FOLDER/laptop-study.md and its figures, FOLDER/laptop/*.svg. Every number is worked out here: from the tables of the archives, and for laws, intervals
-and p-values from what SWEEP prints as JSON. Verdicts follow by the rules written beside them.
+FOLDER/laptop-study.md and its figures, FOLDER/laptop/*.svg. Every number is worked out here: from the tables of the
+archives, and for laws, intervals and p-values from what SWEEP prints as JSON. Verdicts follow by the rules written
+beside them.
 """
 import json
 import os
@@ -44,8 +45,8 @@ def markdown(head, lines):
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *lines])
 
 
-def number(value, digits=3):
-    return "?" if value is None or not numpy.isfinite(value) else f"{value:.{digits}g}"
+def number(value):
+    return "?" if value is None or not numpy.isfinite(value) else f"{value:.3g}"
 
 
 def interval(pair):
@@ -56,8 +57,7 @@ def signed(value):
     return f"{value:+.2f}"
 
 
-RUNS, TRANSFER = table(LAPTOP, "runs"), table(LAPTOP, "transfer")
-SCORES = rows(TRANSFER, size=SIZE)
+RUNS, SCORES = table(LAPTOP, "runs"), rows(table(LAPTOP, "transfer"), size=SIZE)
 with h5py.File(LAPTOP) as f:
     settings = f["study/settings"][()].decode()
 LANGUAGES = next(line for line in settings.splitlines() if line.startswith("languages:")).split(":")[1].replace(",", " ").split()
