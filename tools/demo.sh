@@ -9,4 +9,4 @@ bin/sweep corpus fetch --languages en,es,pt,ru --sources help data/demo/text
 mpirun -n 3 bin/sweep sweeps/demo.yaml
 echo "Loss curves:  bin/sweep export archives/demo.h5 --table losses"
 echo "In Python:    see docs/archive.md"
-echo "All figures:  bin/sweep report archives/demo.h5 -o report"
+echo "All figures:  bin/sweep report archives/demo.h5 -o demo-report"
