@@ -1,8 +1,7 @@
 /* Matrix products: included behind the header of the operands.
  *
  * Threads share out units of C, UNIT_ROWS x UNIT_COLUMNS at most, and each packs what its units need for itself: nobody
- * waits for anybody. A unit of C and its block of the left operand stay in the thread's L2 cache, a panel of the right
- * operand in L1.
+ * waits for anybody. A unit's block of the left operand stays in the thread's L2 cache, a panel of the right one in L1.
  *
  * Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. */
 #ifndef SWEEP_MODEL_PRODUCT_H
@@ -26,8 +25,10 @@ static void unit_product(const struct product *product, operand *left, operand *
     const size_t right_stride = product->right_transposed ? product->depth : product->columns;
     const size_t stride = product->columns;
     float *c = product->c + row * stride + column;
-    for (size_t p = 0; p < product->depth; p += BLOCK_DEPTH) {
-        const size_t depth = smaller(product->depth - p, BLOCK_DEPTH);
+    /* blocks of nearly the same depth, of whole pieces of bf16 operands */
+    const size_t block = parts(parts(product->depth, parts(product->depth, BLOCK_DEPTH)), 32) * 32;
+    for (size_t p = 0; p < product->depth; p += block) {
+        const size_t depth = smaller(product->depth - p, block);
         left_pack(left, product->a + (product->left_transposed ? p * left_stride + row : row * left_stride + p),
                   left_stride, product->left_transposed, rows, depth, product->bf16);
         for (size_t j = 0; j < columns; j += RIGHT_COLUMNS) {

@@ -32,9 +32,10 @@ __attribute__((always_inline)) static inline void tile_multiply(float *c, size_t
         for (size_t j = 0; j < TILE_VECTORS; j++)
             sum[i][j] = accumulate ? vector_load(c + i * stride + j * LANES) : vector_zero();
     for (size_t first = 0, next_row = 0; first < depth; first += 8, next_row++) {
-        for (size_t j = 0; j < TILE_VECTORS; j++)
-            __builtin_prefetch(next + smaller(next_row, TILE_ROWS - 1) * stride + j * LANES, 1);
+        for (size_t j = 0; j < TILE_VECTORS && next_row < TILE_ROWS; j++)
+            __builtin_prefetch(next + next_row * stride + j * LANES, 1);
         const size_t end = smaller(first + 8, depth);
+#pragma GCC unroll 2
         for (size_t p = first; p < end; p++) {
             vector right[TILE_VECTORS];
 #pragma GCC unroll 2
@@ -49,6 +50,7 @@ __attribute__((always_inline)) static inline void tile_multiply(float *c, size_t
             }
         }
     }
+    __asm__("" : "+r"(c), "+r"(stride)); /* addresses of C are made again: kept meanwhile, they would be spilled */
 #pragma GCC unroll 16
     for (size_t i = 0; i < TILE_ROWS; i++)
 #pragma GCC unroll 2
@@ -130,10 +132,9 @@ static void panel_pack_transposed(float *panel, const float *from, size_t stride
 /* tile [TILE_ROWS, BLOCK_STRIDE] of from [rows, depth]; zeros behind rows. */
 static void tile_pack(float *tile, const float *from, size_t stride, size_t rows, size_t depth) {
     for (size_t i = 0; i < TILE_ROWS; i++)
-        if (i < rows)
-            memcpy(tile + i * BLOCK_STRIDE, from + i * stride, depth * sizeof *tile);
-        else
-            memset(tile + i * BLOCK_STRIDE, 0, depth * sizeof *tile);
+        for (size_t p = 0; p < depth; p += LANES)
+            vector_store(tile + i * BLOCK_STRIDE + p,
+                         i < rows ? vector_load_at(from + i * stride, p, depth) : vector_zero());
 }
 
 #endif
