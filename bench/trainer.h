@@ -29,9 +29,15 @@ struct bench_result {
 enum { BENCH_CASES = 4 };
 struct bench_case bench_case_at(int number);
 
-/* Multiply-adds in registers with all threads and the instructions that the chosen kernels have for a precision: best
- * of many short times, GFLOP/s (1e9 a second). About a second. */
-int bench_peak(enum model_precision precision, double *gflops, struct error *error);
+/* What all threads do with the instructions that the chosen kernels have for a precision, best of many short times,
+ * GFLOP/s (1e9 a second). */
+struct bench_peak {
+    double gflops;        /* multiply-adds in registers */
+    double cached_gflops; /* products whose operands stay in the nearest cache: what training cannot exceed */
+};
+
+/* About two seconds. */
+int bench_peak(enum model_precision precision, struct bench_peak *peak, struct error *error);
 
 /* Measures the steps of a case. Needs the memory of two models, without and with dropout: plain steps, steps with
  * dropout and steps with one thread take turns, so that a change of the machine's speed falls on all. */

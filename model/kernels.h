@@ -180,6 +180,9 @@ struct kernels {
     /* For measuring: rounds of independent chains of fused multiply-adds in registers, on one thread; returns the
      * floating-point operations that these are. *result depends on all of them. */
     double (*multiply_adds)(uint64_t rounds, float *result);
+
+    /* The same of products whose operands stay in the nearest cache: the most that a product can come to. */
+    double (*cached_products)(uint64_t rounds, float *result);
 };
 
 /* The chosen table for a precision; chooses when that was not done. NULL after a failed choice. */

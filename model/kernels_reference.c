@@ -343,6 +343,18 @@ static double multiply_adds(uint64_t rounds, float *result) {
     return 2.0 * LANES * (double)rounds;
 }
 
+static double cached_products(uint64_t rounds, float *result) {
+    enum { SIDE = 16 };
+    const struct workspace work = {.threads = 1};
+    float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE] = {0};
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        a[i] = b[i] = (float)(i * 37 % 101) / 50 - 1;
+    for (uint64_t round = 0; round < rounds; round++)
+        product(&work, c, a, b, SIDE, SIDE, SIDE, PRODUCT_PLAIN, true);
+    *result = c[0];
+    return 2.0 * SIDE * SIDE * SIDE * (double)rounds;
+}
+
 const struct kernels kernels_reference = {
     .isa = "portable",
     .product = product,
@@ -360,4 +372,5 @@ const struct kernels kernels_reference = {
     .square_sum = square_sum,
     .adamw = adamw,
     .multiply_adds = multiply_adds,
+    .cached_products = cached_products,
 };

@@ -25,7 +25,8 @@
     .loss = loss_gradient,                                                                                             \
     .square_sum = square_sum,                                                                                          \
     .adamw = adamw,                                                                                                    \
-    .multiply_adds = multiply_adds
+    .multiply_adds = multiply_adds,                                                                                    \
+    .cached_products = cached_products
 /* clang-format on */
 
 #endif

@@ -20,11 +20,13 @@ static json_t *case_json(const struct bench_case *measured, int precision, const
 }
 
 /* The last column is for several threads. */
-static void print_head(const double peaks[PRECISIONS]) {
+static void print_head(const struct bench_peak peaks[PRECISIONS]) {
     const int threads = omp_get_max_threads();
     printf("kernels %s, %d thread%s\n", kernels_isa(), threads, threads == 1 ? "" : "s");
     for (int precision = 0; precision < PRECISIONS; precision++)
-        printf("peak %s %10.1f GFLOP/s\n", precision_names[precision], peaks[precision]);
+        printf("peak %s %10.1f GFLOP/s; products in the nearest cache %.1f (%.1f %%)\n", precision_names[precision],
+               peaks[precision].gflops, peaks[precision].cached_gflops,
+               100 * peaks[precision].cached_gflops / peaks[precision].gflops);
     printf("\n%-7s      %4s x %-5s %8s %8s %10s %9s %10s%s\n", "case", "B", "T", "tokens/s", "GFLOP/s", "of peak",
            "memory", "dropout", threads > 1 ? "   threads" : "");
     fflush(stdout);
@@ -99,7 +101,7 @@ static int select_cases(const struct command *command, int count, char **words, 
 }
 
 /* Measures what was selected into cases, and prints it unless JSON is asked for. */
-static int measure_cases(const struct selection *selection, const double peaks[PRECISIONS], json_t *cases,
+static int measure_cases(const struct selection *selection, const struct bench_peak peaks[PRECISIONS], json_t *cases,
                          struct error *error) {
     for (int i = selection->first_case; i <= selection->last_case; i++) {
         const struct bench_case measured = bench_case_at(i);
@@ -107,9 +109,9 @@ static int measure_cases(const struct selection *selection, const double peaks[P
             struct bench_result result;
             if (bench_trainer(&measured, (enum model_precision)precision, &result, error) != 0)
                 return -1;
-            json_array_append_new(cases, case_json(&measured, precision, &result, peaks[precision]));
+            json_array_append_new(cases, case_json(&measured, precision, &result, peaks[precision].gflops));
             if (!selection->json)
-                print_case(&measured, precision, &result, peaks[precision]);
+                print_case(&measured, precision, &result, peaks[precision].gflops);
         }
     }
     return 0;
@@ -117,7 +119,8 @@ static int measure_cases(const struct selection *selection, const double peaks[P
 
 int command_bench_trainer(const struct command *command, int count, char **words, struct error *error) {
     struct selection selection;
-    double peaks[PRECISIONS], model_share;
+    struct bench_peak peaks[PRECISIONS];
+    double model_share;
     const int selected = select_cases(command, count, words, &selection, error);
     if (selected != 0)
         return selected < 0 ? -1 : 0;
@@ -138,11 +141,13 @@ int command_bench_trainer(const struct command *command, int count, char **words
         return -1;
     }
     if (selection.json)
-        return command_print_json(json_pack("{s:s, s:i, s:{s:f, s:f}, s:o, s:f}", "isa", kernels_isa(), "threads",
-                                            omp_get_max_threads(), "peak_gflops", precision_names[MODEL_FP32],
-                                            peaks[MODEL_FP32], precision_names[MODEL_BF16], peaks[MODEL_BF16], "cases",
-                                            cases, "worker_model_share", model_share),
-                                  error);
+        return command_print_json(
+            json_pack("{s:s, s:i, s:{s:f, s:f}, s:{s:f, s:f}, s:o, s:f}", "isa", kernels_isa(), "threads",
+                      omp_get_max_threads(), "peak_gflops", precision_names[MODEL_FP32], peaks[MODEL_FP32].gflops,
+                      precision_names[MODEL_BF16], peaks[MODEL_BF16].gflops, "cached_gflops",
+                      precision_names[MODEL_FP32], peaks[MODEL_FP32].cached_gflops, precision_names[MODEL_BF16],
+                      peaks[MODEL_BF16].cached_gflops, "cases", cases, "worker_model_share", model_share),
+            error);
     json_decref(cases);
     print_legend(&smallest, fastest, model_share);
     return 0;

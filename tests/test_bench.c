@@ -12,9 +12,10 @@ static const struct bench_case tiny = {
 static void peak_is_positive(void **state) {
     (void)state;
     for (int precision = MODEL_FP32; precision <= MODEL_BF16; precision++) {
-        double gflops;
-        assert_int_equal(bench_peak((enum model_precision)precision, &gflops, NULL), 0);
-        assert_true(isfinite(gflops) && gflops > 0);
+        struct bench_peak peak;
+        assert_int_equal(bench_peak((enum model_precision)precision, &peak, NULL), 0);
+        assert_true(isfinite(peak.gflops) && peak.gflops > 0);
+        assert_true(isfinite(peak.cached_gflops) && peak.cached_gflops > 0);
     }
 }
 

@@ -92,6 +92,7 @@ import json, sys
 measured = json.load(open(sys.argv[1]))
 assert measured["isa"] in ("portable", "avx2", "avx512", "avx512bf16", "amx") and measured["threads"] >= 1
 assert measured["peak_gflops"]["fp32"] > 0 and measured["peak_gflops"]["bf16"] > 0
+assert measured["cached_gflops"]["fp32"] > 0 and measured["cached_gflops"]["bf16"] > 0
 assert 0 < measured["worker_model_share"] < 1
 assert [(case["case"], case["precision"]) for case in measured["cases"]] == [("nano", "fp32"), ("nano", "bf16")]
 for case in measured["cases"]:
