@@ -27,8 +27,8 @@ static void print_head(const struct bench_peak peaks[PRECISIONS]) {
         printf("peak %s %10.1f GFLOP/s; products in the nearest cache %.1f (%.1f %%)\n", precision_names[precision],
                peaks[precision].gflops, peaks[precision].cached_gflops,
                100 * peaks[precision].cached_gflops / peaks[precision].gflops);
-    printf("\n%-7s      %4s x %-5s %8s %8s %10s %9s %10s%s\n", "case", "B", "T", "tokens/s", "GFLOP/s", "of peak",
-           "memory", "dropout", threads > 1 ? "   threads" : "");
+    printf("\n%-7s      %4s x %-5s %8s %8s %8s %9s %8s%s\n", "case", "B", "T", "tokens/s", "GFLOP/s", "of peak",
+           "memory", "dropout", threads > 1 ? "  threads" : "");
     fflush(stdout);
 }
 
@@ -37,11 +37,11 @@ static void print_case(const struct bench_case *measured, int precision, const s
     char memory[16] = "-";
     if (isfinite(result->peak_memory_bytes))
         snprintf(memory, sizeof memory, "%.0f MiB", result->peak_memory_bytes * 0x1p-20);
-    printf("%-7s %s %4u x %-5u %8.0f %8.1f %8.1f %% %9s %+8.1f %%", measured->name, precision_names[precision],
+    printf("%-7s %s %4u x %-5u %8.0f %8.1f %6.1f %% %9s %+6.1f %%", measured->name, precision_names[precision],
            measured->batch, measured->sequence, result->tokens_per_second, result->gflops, 100 * result->gflops / peak,
            memory, 100 * result->dropout_cost);
     if (isfinite(result->scaling))
-        printf(" %7.2f x", result->scaling);
+        printf(" %6.2f x", result->scaling);
     putchar('\n');
     fflush(stdout);
 }
