@@ -165,7 +165,7 @@ static void attention_of_head(const struct head *head, float *out, float *log_su
         const size_t rows = smaller(head->sequence - first, ATTENTION_ROWS), end = first + rows;
         float inverse[ATTENTION_ROWS], *out_rows = out + head->out_offset + first * head->out_stride;
         left_pack(head->queries, q + head->offset + first * head->stride, head->stride, false, rows, head->size,
-                  head->bf16);
+                  head->bf16, false);
         scores_multiply(head, head->scores, head->queries, head->keys_across, first, rows);
         for (size_t r = 0; r < rows; r++) {
             float largest;
@@ -232,8 +232,8 @@ static void gradient_of_head(const struct head *head, float *dq, float *dk, floa
         const float *q_rows = q + head->offset + first * head->stride;
         const float *dout_rows = dout + head->out_offset + first * head->out_stride;
         const float *out_rows = out + head->out_offset + first * head->out_stride;
-        left_pack(head->queries, q_rows, head->stride, false, rows, head->size, head->bf16);
-        left_pack(head->douts, dout_rows, head->out_stride, false, rows, head->size, head->bf16);
+        left_pack(head->queries, q_rows, head->stride, false, rows, head->size, head->bf16, false);
+        left_pack(head->douts, dout_rows, head->out_stride, false, rows, head->size, head->bf16, false);
         panels_down(head, head->query_panels, right_size(ATTENTION_ROWS), q_rows, head->stride, rows);
         panels_down(head, head->dout_panels, right_size(ATTENTION_ROWS), dout_rows, head->out_stride, rows);
         scores_multiply(head, head->scores, head->queries, head->keys_across, first, rows);

@@ -110,7 +110,8 @@ static void logits_exponentiate(const struct loss_pass *pass, const struct loss_
     }
 }
 
-/* dnormed += exponentials times embedding; the exponentials are kept. */
+/* dnormed += exponentials times embedding; the exponentials are kept, far: by the time they are wanted again, all
+ * others have gone through the caches. */
 static void exponentials_apply(const struct loss_pass *pass, const struct loss_unit *unit, size_t number, size_t token,
                                size_t count) {
     const size_t d = pass->loss->width;
@@ -126,7 +127,7 @@ static void exponentials_apply(const struct loss_pass *pass, const struct loss_u
         const size_t place = (token / LOSS_BLOCK * pass->units + number) * pass->chunks + chunk;
         const size_t first = chunk * BLOCK_DEPTH;
         left_pack(pass->kept + place * BLOCK_TILES * LEFT_SIZE, unit->logits + first * BLOCK_STRIDE, BLOCK_STRIDE, true,
-                  count, smaller(unit->rows - first, BLOCK_DEPTH), pass->bf16);
+                  count, smaller(unit->rows - first, BLOCK_DEPTH), pass->bf16, true);
     }
 }
 
@@ -163,9 +164,10 @@ static void unit_loss(const struct loss_pass *pass, const struct loss_unit *unit
     const size_t d = loss->width, tiles = parts(unit->rows, LEFT_ROWS);
     for (size_t p = 0; p < d; p += BLOCK_DEPTH)
         left_pack(unit->normed + p / BLOCK_DEPTH * tiles * LEFT_SIZE, loss->normed + unit->first * d + p, d, false,
-                  unit->rows, smaller(d - p, BLOCK_DEPTH), pass->bf16);
+                  unit->rows, smaller(d - p, BLOCK_DEPTH), pass->bf16, false);
     if (!vocabulary_pass(pass, unit, number, false))
         vocabulary_pass(pass, unit, number, true);
+    vector_stream_end();
     for (size_t r = 0; r < unit->rows; r++) {
         const size_t m = unit->first + r;
         const float sum = vector_sum(vector_load(unit->sums + r * LANES)), factor = loss->scale / sum;

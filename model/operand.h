@@ -15,8 +15,9 @@
  *
  *   operands_begin(), operands_end()
  *       Around what a thread does with the functions below.
- *   left_pack(left, from, stride, transposed, rows, depth, bf16)
- *       Tiles of from [rows, depth], as rows, or, when it is stored transposed, of from [depth, rows], as steps.
+ *   left_pack(left, from, stride, transposed, rows, depth, bf16, far)
+ *       Tiles of from [rows, depth], as rows, or, when it is stored transposed, of from [depth, rows], as steps; these
+ *       past the caches when far is set, visible to other threads behind vector_stream_end().
  *   right_pack(right, from, stride, transposed, depth, columns, bf16)
  *       Panel of from [depth, columns], or stored transposed [columns, depth]; columns behind the panel are left out.
  *   left_of_block(left, block, rows, depth, bf16)
@@ -39,7 +40,7 @@
 /* How a left tile lies, where that makes a difference (fp32). */
 enum tile_layout {
     TILE_OF_ROWS,  /* element (row, step) at row * BLOCK_STRIDE + step */
-    TILE_OF_STEPS, /* at step * LEFT_ROWS + row */
+    TILE_OF_STEPS, /* at step * TILE_STEP + row */
     TILE_OF_SCORES /* at step * BLOCK_STRIDE + row: a part of a block */
 };
 

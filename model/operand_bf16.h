@@ -96,7 +96,7 @@ static inline void square_of_columns(__m512i pairs[LANES], const float *from, si
 }
 
 static void left_pack(operand *left, const float *from, size_t stride, bool transposed, size_t rows, size_t depth,
-                      bool bf16) {
+                      bool bf16, bool far) {
     (void)bf16; /* always */
     for (size_t i = 0; i < rows; i += LEFT_ROWS, left += LEFT_SIZE)
         for (size_t p = 0; p < depth; p += PIECE) {
@@ -112,18 +112,21 @@ static void left_pack(operand *left, const float *from, size_t stride, bool tran
                 square_of_columns(pairs, from + p * stride + i + first, stride, depth - p, count);
                 pairs_transpose(pairs);
                 for (size_t r = 0; r < LANES && first + r < LEFT_ROWS; r++)
-                    _mm512_storeu_si512(piece + (first + r) * PIECE, pairs[r]);
+                    if (far)
+                        _mm512_stream_si512((__m512i *)(piece + (first + r) * PIECE), pairs[r]);
+                    else
+                        _mm512_storeu_si512(piece + (first + r) * PIECE, pairs[r]);
             }
         }
 }
 
 static const operand *left_of_block(operand *left, float *block, size_t rows, size_t depth, bool bf16) {
-    left_pack(left, block, BLOCK_STRIDE, false, rows, depth, bf16);
+    left_pack(left, block, BLOCK_STRIDE, false, rows, depth, bf16, false);
     return left;
 }
 
 static const operand *left_of_block_transposed(operand *left, float *block, size_t rows, size_t depth, bool bf16) {
-    left_pack(left, block, BLOCK_STRIDE, true, rows, depth, bf16);
+    left_pack(left, block, BLOCK_STRIDE, true, rows, depth, bf16, false);
     return left;
 }
 

@@ -33,26 +33,30 @@ static void operands_round(float *x, size_t size) {
         vector_store_at(x, i, size, vector_round_bf16(vector_load_at(x, i, size)));
 }
 
-/* Neighbouring tiles, TILE_SIZE apart, each [depth, TILE_ROWS], of from [depth, rows]; zeros behind rows. */
+/* Neighbouring tiles, TILE_SIZE apart, each [depth, TILE_STEP], of from [depth, rows]; zeros behind rows. */
 static void tiles_pack_transposed(float *tile, size_t tiles, const float *from, size_t stride, size_t rows,
-                                  size_t depth) {
+                                  size_t depth, bool far) {
     for (size_t p = 0; p < depth; p++)
         for (size_t i = 0; i < tiles; i++) {
-            const vector x =
-                vector_load_first(from + p * stride + i * TILE_ROWS, smaller(rows - i * TILE_ROWS, TILE_ROWS));
-            vector_store_first(tile + i * TILE_SIZE + p * TILE_ROWS, x, TILE_ROWS);
+            const vector x = vector_load_at(from + p * stride, i * TILE_ROWS, rows);
+            float *to = tile + i * TILE_SIZE + p * TILE_STEP;
+            if (far && TILE_STEP % LANES == 0)
+                vector_stream(to, x);
+            else
+                vector_store_at(to, 0, TILE_STEP, x);
         }
 }
 
 static void left_pack(operand *left, const float *from, size_t stride, bool transposed, size_t rows, size_t depth,
-                      bool bf16) {
+                      bool bf16, bool far) {
     const size_t tiles = parts(rows, LEFT_ROWS);
     if (transposed)
-        tiles_pack_transposed(left, tiles, from, stride, rows, depth);
+        tiles_pack_transposed(left, tiles, from, stride, rows, depth,
+                              far && !bf16); /* what is rounded yet is wanted near */
     for (size_t i = 0; !transposed && i < tiles; i++)
         tile_pack(left + i * LEFT_SIZE, from + i * LEFT_ROWS * stride, stride, rows - i * LEFT_ROWS, depth);
     for (size_t i = 0; bf16 && i < tiles; i++)
-        operands_round(left + i * LEFT_SIZE, transposed ? depth * LEFT_ROWS : LEFT_SIZE);
+        operands_round(left + i * LEFT_SIZE, transposed ? depth * TILE_STEP : LEFT_SIZE);
 }
 
 /* A block looks like tiles. */

@@ -26,7 +26,7 @@ static double cached_products(uint64_t rounds, float *result) {
     operand left[LEFT_SIZE] __attribute__((aligned(64))), right[RIGHT_SIZE] __attribute__((aligned(64)));
     for (size_t i = 0; i < SIDE * BLOCK_DEPTH; i++)
         numbers[i] = (float)(i * 37 % 101) / 50 - 1;
-    left_pack(left, numbers, BLOCK_DEPTH, false, LEFT_ROWS, BLOCK_DEPTH, false);
+    left_pack(left, numbers, BLOCK_DEPTH, false, LEFT_ROWS, BLOCK_DEPTH, false, false);
     right_pack(right, numbers, BLOCK_DEPTH, true, BLOCK_DEPTH, RIGHT_COLUMNS, false);
     operands_begin();
     for (uint64_t round = 0; round < rounds; round++)

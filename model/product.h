@@ -30,7 +30,7 @@ static void unit_product(const struct product *product, operand *left, operand *
     for (size_t p = 0; p < product->depth; p += block) {
         const size_t depth = smaller(product->depth - p, block);
         left_pack(left, product->a + (product->left_transposed ? p * left_stride + row : row * left_stride + p),
-                  left_stride, product->left_transposed, rows, depth, product->bf16);
+                  left_stride, product->left_transposed, rows, depth, product->bf16, false);
         for (size_t j = 0; j < columns; j += RIGHT_COLUMNS) {
             const size_t first = column + j;
             right_pack(right,

@@ -5,7 +5,7 @@
  *
  *   right operand: a panel of TILE_COLUMNS columns          panel [depth, TILE_COLUMNS]
  *   left operand:  a tile of TILE_ROWS rows, either as rows tile [TILE_ROWS, BLOCK_STRIDE]
- *                  or, when it is stored transposed,        tile [depth, TILE_ROWS] */
+ *                  or, when it is stored transposed,        tile [depth, TILE_STEP], TILE_STEP >= TILE_ROWS */
 #ifndef SWEEP_MODEL_TILE_H
 #define SWEEP_MODEL_TILE_H
 
@@ -18,6 +18,7 @@ enum {
     TILE_COLUMNS = TILE_VECTORS * LANES,
     TILE_SIZE = TILE_ROWS * BLOCK_STRIDE, /* floats of a packed tile of either layout */
 };
+_Static_assert(TILE_SIZE / TILE_STEP >= BLOCK_DEPTH, "the steps of a tile go beyond its end");
 
 /* C [TILE_ROWS, TILE_COLUMNS], with stride, (+)= left tile times right panel. Element (i, p) of the left tile lies at
  * i * row + p * step: constants wherever this is inlined. Meanwhile the next C, with the same stride, is brought near,
@@ -63,7 +64,7 @@ static void tile_product(float *c, size_t stride, const float *left, enum tile_l
     if (layout == TILE_OF_ROWS)
         tile_multiply(c, stride, left, BLOCK_STRIDE, 1, panel, depth, accumulate, next);
     else if (layout == TILE_OF_STEPS)
-        tile_multiply(c, stride, left, 1, TILE_ROWS, panel, depth, accumulate, next);
+        tile_multiply(c, stride, left, 1, TILE_STEP, panel, depth, accumulate, next);
     else
         tile_multiply(c, stride, left, 1, BLOCK_STRIDE, panel, depth, accumulate, next);
 }

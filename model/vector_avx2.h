@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* A tile of a product fills 12 of the 16 registers with sums. */
-enum { TILE_ROWS = 6, TILE_VECTORS = 1 };
+enum { TILE_ROWS = 6, TILE_VECTORS = 1, TILE_STEP = 6 };
 
 typedef struct {
     __m256 low, high;
@@ -24,6 +24,13 @@ static inline vector vector_load(const float *from) {
 static inline void vector_store(float *to, vector x) {
     _mm256_storeu_ps(to, x.low);
     _mm256_storeu_ps(to + 8, x.high);
+}
+static inline void vector_stream(float *to, vector x) {
+    _mm256_stream_ps(to, x.low);
+    _mm256_stream_ps(to + 8, x.high);
+}
+static inline void vector_stream_end(void) {
+    _mm_sfence();
 }
 /* All bits of lane i are set where first + i < count. */
 static inline __m256i vector_mask(int first, size_t count) {

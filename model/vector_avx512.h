@@ -5,8 +5,8 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-/* A tile of a product fills 28 of the 32 registers with sums. */
-enum { TILE_ROWS = 14, TILE_VECTORS = 2 };
+/* A tile of a product fills 28 of the 32 registers with sums. Its steps are filled up to whole vectors. */
+enum { TILE_ROWS = 14, TILE_VECTORS = 2, TILE_STEP = 16 };
 
 typedef __m512 vector;
 
@@ -21,6 +21,14 @@ static inline vector vector_load(const float *from) {
 }
 static inline void vector_store(float *to, vector x) {
     _mm512_storeu_ps(to, x);
+}
+/* Past the caches, for what is read much later; to: a multiple of 64 bytes. Other threads see it behind
+ * vector_stream_end. */
+static inline void vector_stream(float *to, vector x) {
+    _mm512_stream_ps(to, x);
+}
+static inline void vector_stream_end(void) {
+    _mm_sfence();
 }
 /* The first count lanes, 0 <= count <= 16; zeros behind them. */
 static inline vector vector_load_first(const float *from, size_t count) {
