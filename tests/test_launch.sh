@@ -11,8 +11,8 @@ cd "$folder" || exit 1
 
 launch() { "$sweep" launch sweeps/tiny.yaml --archive "$folder/$1.h5" "${@:2}"; }
 same() { h5diff -q --exclude-path /execution alone.h5 "$1.h5"; }
-until_true() { # until_true COMMAND...: within 10 s
-    for _ in $(seq 100); do
+until_true() { # until_true COMMAND...: within a minute, also on a busy machine
+    for _ in $(seq 600); do
         "$@" && return
         sleep 0.1
     done
