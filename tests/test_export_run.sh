@@ -68,12 +68,19 @@ header = json.loads(data[8:8 + size])
 metadata = header.pop("__metadata__")
 run = sys.argv[2].split(",")
 assert all(type(text) is str for text in metadata.values())
-assert len(metadata.pop("identity")) == 32
+assert len(metadata.pop("identity")) == 32 and len(metadata.pop("checksum_weights")) == 16
 assert metadata == {"study": "kept", "run": run[0], "kind": run[1], "mixture": run[2], "size": "odd", "steps": run[8],
                     "tokens": run[9], "sequence": "32", "precision": "fp32", "layers": "2", "width": "20", "heads": "3",
-                    "head_size": "8", "feed_forward": "28", "vocabulary": "256"}, metadata
+                    "head_size": "8", "feed_forward": "28", "vocabulary": "256", "sweep_weights": "1"}, metadata
 assert max(tensor["data_offsets"][1] for tensor in header.values()) == 4 * int(run[4]) == len(data) - 8 - size
 PYTHON
+}
+
+checked() { # and damaged in the middle of the data
+    "$sweep" check run1/model.safetensors >out && cat out && grep -qx 'run1/model.safetensors: sound weights of an exported run.*' out &&
+        cp run1/model.safetensors cut.safetensors && size=$(stat -c %s cut.safetensors) &&
+        printf xxxx | dd of=cut.safetensors bs=1 seek=$((size / 2)) conv=notrunc && refuses "the data are damaged" "$sweep" check cut.safetensors &&
+        truncate -s -4 cut.safetensors && refuses "bytes of data; its model has" "$sweep" check cut.safetensors
 }
 
 without_vocabulary() {
@@ -134,6 +141,7 @@ check "the README.md is enough to compute its losses" computes 0 tokens
 check "those of the finetuned one" computes 1 tokens
 check "and those in its own vocabulary" computes 2 tokens/own/xb
 check "the metadata tell which run it is" tells
+check "sweep check knows them for what they are, whole or damaged" checked
 check "a vocabulary that is not there, or not the run's, is left out aloud" leaves_out
 check "a run that is not done or whose weights are gone is refused with the key" not_there
 check "so are weights that are damaged or another run's" damaged
