@@ -77,6 +77,7 @@ PYTHON
 }
 
 checked() { # and damaged in the middle of the data
+    "$sweep" check $kept/run-000001.safetensors.step-100 >out && cat out && grep -q ': sound checkpoint; .* step: 100,' out &&
     "$sweep" check run1/model.safetensors >out && cat out && grep -qx 'run1/model.safetensors: sound weights of an exported run.*' out &&
         cp run1/model.safetensors cut.safetensors && size=$(stat -c %s cut.safetensors) &&
         printf xxxx | dd of=cut.safetensors bs=1 seek=$((size / 2)) conv=notrunc && refuses "the data are damaged" "$sweep" check cut.safetensors &&
@@ -141,7 +142,7 @@ check "the README.md is enough to compute its losses" computes 0 tokens
 check "those of the finetuned one" computes 1 tokens
 check "and those in its own vocabulary" computes 2 tokens/own/xb
 check "the metadata tell which run it is" tells
-check "sweep check knows them for what they are, whole or damaged" checked
+check "sweep check knows them and what was kept for what they are, whole or damaged" checked
 check "a vocabulary that is not there, or not the run's, is left out aloud" leaves_out
 check "a run that is not done or whose weights are gone is refused with the key" not_there
 check "so are weights that are damaged or another run's" damaged
