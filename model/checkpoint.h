@@ -28,6 +28,9 @@ struct checkpoint {
     struct model_shape shape;
 };
 
+/* Bytes of a checkpoint of such a model at most; all but a few thousand are those of weights and optimizer. */
+uint64_t checkpoint_bytes(const struct model_shape *shape);
+
 /* How models that train together bring their moments together. share: parameters [model_parameters] holds what this
  * model owns; fills in what the others own, or fails. */
 struct checkpoint_sharing {

@@ -36,6 +36,23 @@ keeps() {
 same_files() { # same_files ARCHIVE: the same weights stay
     diff -r $kept "$1.checkpoints" && h5diff -q --exclude-path /execution --exclude-path /study/file archives/kept.h5 "$1"
 }
+# What sweep plan says of the disk, as a number: at least what the files have, and hardly more.
+bytes_fit() { # bytes_fit KEY STUDY FILE...
+    said=$("$sweep" plan "$2" --json | /usr/bin/python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])")
+    shift 2
+    had=$(cat "$@" | wc -c) && echo "$said bytes said, $had had" && [ "$had" -le "$said" ] && [ "$((said - had))" -lt "$((had / 20))" ]
+}
+disk_kept() { bytes_fit checkpoint_bytes_kept sweeps/kept.yaml $kept/*; }
+disk_under_way() { # a run that ends between two checkpoints leaves what it goes on from
+    sed -e 's/25_600/2_560_000/; s/keep: true/keep: true, steps: 20/; s/, ranks: 2//' sweeps/kept.yaml >sweeps/long.yaml
+    "$sweep" sweeps/long.yaml --archive archives/long.h5 &
+    for _ in $(seq 200); do
+        [ -e archives/long.h5.checkpoints/run-000000.safetensors.before ] && break
+        sleep 0.05
+    done
+    kill -USR1 $! && ! wait $! && ls archives/long.h5.checkpoints &&
+        bytes_fit checkpoint_bytes_run_max sweeps/long.yaml archives/long.h5.checkpoints/*
+}
 over_ranks() { mpirun -n 3 "$sweep" sweeps/kept.yaml --archive archives/ranks.h5 && same_files archives/ranks.h5; }
 killed() { # as after a crash while run 1 trained
     head -c $(($(stat -c %s archives/kept.h5.journal) * 60 / 100)) archives/kept.h5.journal >archives/cut.h5.journal
@@ -132,6 +149,8 @@ tried_again() { # it diverges, and is done with a thousandth of the learning rat
 }
 
 check "the last checkpoint of every run stays, and no other" keeps
+check "they take the disk that sweep plan says" disk_kept
+check "and so do those of a run under way" disk_under_way
 check "the same over several ranks" over_ranks
 check "and after a crash" killed
 check "the key may be switched off and on: nothing is trained for it" switched
