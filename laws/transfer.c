@@ -60,3 +60,9 @@ int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *
     score->bts = -(score->sigma - 2 * d) / d;
     return 0;
 }
+
+bool transfer_bts_over_tokens(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
+                              double constant_tokens, struct transfer_score *score) {
+    return d <= constant_tokens / 3 && transfer_bts(monolingual, bilingual, d, score, NULL) == 0 && !score->bound &&
+           score->sigma > bilingual->tokens[0];
+}

@@ -39,4 +39,12 @@ bool curve_first_reach(const struct loss_curve *curve, double loss, double *toke
 int transfer_bts(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
                  struct transfer_score *score, struct error *error);
 
+/* transfer_bts at an evaluation of the monolingual run, to see how scores change with d; constant_tokens: those that
+ * the bilingual run sees before its learning rate decays. Only as long as a score of -1 is reached by then: beyond,
+ * what is left are pairs that help, and losses that fall for another reason than data. A bilingual run that is below
+ * the reference at its first evaluation may have been there long before: such scores are left out, as bounds are.
+ * false: left out, or there is none. */
+bool transfer_bts_over_tokens(const struct loss_curve *monolingual, const struct loss_curve *bilingual, double d,
+                              double constant_tokens, struct transfer_score *score);
+
 #endif

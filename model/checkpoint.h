@@ -15,6 +15,7 @@
 #include "model/model.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum { CHECKPOINT_IDENTITY_SIZE = 64 };
 
@@ -26,6 +27,9 @@ struct checkpoint {
     uint64_t updates;                        /* of the optimizer */
     struct model_shape shape;
 };
+
+/* Bytes of a checkpoint of such a model at most; all but a few thousand are those of weights and optimizer. */
+uint64_t checkpoint_bytes(const struct model_shape *shape);
 
 /* How models that train together bring their moments together. share: parameters [model_parameters] holds what this
  * model owns; fills in what the others own, or fails. */
@@ -50,11 +54,13 @@ int model_load(struct model *model, const char *path, const char *identity, stru
 int model_load_weights(struct model *model, const char *path, const char *identity, uint64_t step, struct error *error);
 
 /* Writes the weights alone of a checkpoint of this identity and step to a safetensors file of their own, under the same
- * names: for other programs. metadata: an object of texts, which stays the caller's. By a temporary file and rename. */
+ * names: for other programs. metadata: an object of texts, which stays the caller's; the shape and a checksum are added
+ * to them. By a temporary file and rename. */
 int checkpoint_copy_weights(const char *path, const char *identity, uint64_t step, const char *to, json_t *metadata,
                             struct error *error);
 
-/* Checks a whole file and says what it holds. */
-int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error);
+/* Checks a whole file and says what it holds. *weights_alone: checkpoint_copy_weights wrote it, and of *checkpoint
+ * there is the shape alone. */
+int checkpoint_verify(const char *path, struct checkpoint *checkpoint, bool *weights_alone, struct error *error);
 
 #endif

@@ -64,6 +64,11 @@ void tensor_place(const struct tensor *tensor, uint64_t parameters, int part, ui
     *end = *begin + tensor_elements(tensor) * sizeof(float);
 }
 
+uint64_t checkpoint_bytes(const struct model_shape *shape) {
+    enum { ENTRY = 160, TEXT = 2 * CHECKPOINT_IDENTITY_SIZE }; /* of the header: longer than any */
+    return PARTS * (model_parameters(shape) * sizeof(float) + (uint64_t)tensor_count(shape) * ENTRY) + TEXTS * TEXT;
+}
+
 void checkpoint_checksum(char *text, const void *bytes, size_t size) {
     snprintf(text, CHECKPOINT_IDENTITY_SIZE, "%016" PRIx64, checksum64(bytes, size));
 }

@@ -40,6 +40,9 @@ enum text {
 extern const char *const checkpoint_text_names[TEXTS];
 #define CHECKPOINT_VERSION "1"
 
+/* Weights alone are known by this text, of the same version, and have those of their shape and their checksum. */
+#define WEIGHTS_NAME "sweep_weights"
+
 typedef char texts[TEXTS][CHECKPOINT_IDENTITY_SIZE]; /* zeros behind each text */
 
 /* One tensor of the weights, and of each moment. */

@@ -19,7 +19,8 @@ struct mapped {
     char *bytes;
     size_t size;
     size_t header_size;
-    const char *data; /* behind the header: [3, parameters] fp32 when the header has been checked */
+    const char *data; /* behind the header: [parts, parameters] fp32 when the header has been checked */
+    texts texts;      /* of its metadata, as far as they have been read */
 };
 
 static void mapped_close(struct mapped *mapped) {
@@ -62,10 +63,11 @@ static int mapped_open(struct mapped *mapped, const char *path, struct error *er
     return 0;
 }
 
-static int texts_read(texts read, const char *path, const json_t *header, struct error *error) {
+/* Texts first to last. */
+static int texts_read(texts read, int first, int last, const char *path, const json_t *header, struct error *error) {
     const json_t *metadata = json_object_get(header, "__metadata__");
     memset(read, 0, sizeof(texts));
-    for (int i = 0; i < TEXTS; i++) {
+    for (int i = first; i <= last; i++) {
         const char *text = json_string_value(json_object_get(metadata, checkpoint_text_names[i]));
         if (!text)
             return error_set(error, ERROR_INPUT, "%s: no %s in its metadata; not a checkpoint of sweep", path,
@@ -75,6 +77,10 @@ static int texts_read(texts read, const char *path, const json_t *header, struct
                              sizeof *read - 1);
         memcpy(read[i], text, strlen(text));
     }
+    return 0;
+}
+
+static int texts_check(texts read, const char *path, struct error *error) {
     if (strcmp(read[TEXT_VERSION], CHECKPOINT_VERSION) != 0)
         return error_set(error, ERROR_INPUT, "%s: not a checkpoint of version %s, which this program reads", path,
                          CHECKPOINT_VERSION);
@@ -97,31 +103,33 @@ static int text_number(const char *path, texts read, enum text text, uint64_t mo
     return 0;
 }
 
-static int texts_understand(const char *path, texts read, struct checkpoint *checkpoint, struct error *error) {
-    struct model_shape *shape = &checkpoint->shape;
+static int shape_understand(const char *path, texts read, struct model_shape *shape, struct error *error) {
     uint32_t *const sizes[] = {&shape->layers,    &shape->width,        &shape->heads,
                                &shape->head_size, &shape->feed_forward, &shape->vocabulary};
-    *checkpoint = (struct checkpoint){0};
-    memcpy(checkpoint->identity, read[TEXT_IDENTITY], sizeof checkpoint->identity);
-    if (!checkpoint_is_identity(checkpoint->identity))
-        return error_set(error, ERROR_INPUT, "%s: identity must be printable ASCII", path);
-    if (text_number(path, read, TEXT_STEP, INT64_MAX, &checkpoint->step, error) != 0 ||
-        text_number(path, read, TEXT_UPDATES, INT64_MAX, &checkpoint->updates, error) != 0)
-        return -1;
     for (int i = 0; i < 6; i++) {
         uint64_t number;
         if (text_number(path, read, TEXT_LAYERS + i, UINT32_MAX, &number, error) != 0)
             return -1;
         *sizes[i] = (uint32_t)number;
     }
-    char *end;
-    checkpoint->loss_sum = strtod(read[TEXT_LOSS_SUM], &end);
-    if (end == read[TEXT_LOSS_SUM] || *end != '\0' || !isfinite(checkpoint->loss_sum))
-        return error_set(error, ERROR_INPUT, "%s: loss_sum must be a finite number", path);
     /* what no model can have is refused before anything is computed from it */
     if (model_memory_bytes(&(struct model_setup){.shape = *shape, .batch = 1, .sequence = 1}) == 0)
         return error_set(error, ERROR_INPUT, "%s: the shape in its metadata is none of a model", path);
     return 0;
+}
+
+static int texts_understand(const char *path, texts read, struct checkpoint *checkpoint, struct error *error) {
+    memcpy(checkpoint->identity, read[TEXT_IDENTITY], sizeof checkpoint->identity);
+    if (!checkpoint_is_identity(checkpoint->identity))
+        return error_set(error, ERROR_INPUT, "%s: identity must be printable ASCII", path);
+    if (text_number(path, read, TEXT_STEP, INT64_MAX, &checkpoint->step, error) != 0 ||
+        text_number(path, read, TEXT_UPDATES, INT64_MAX, &checkpoint->updates, error) != 0)
+        return -1;
+    char *end;
+    checkpoint->loss_sum = strtod(read[TEXT_LOSS_SUM], &end);
+    if (end == read[TEXT_LOSS_SUM] || *end != '\0' || !isfinite(checkpoint->loss_sum))
+        return error_set(error, ERROR_INPUT, "%s: loss_sum must be a finite number", path);
+    return shape_understand(path, read, &checkpoint->shape, error);
 }
 
 static bool is_number(const json_t *value, uint64_t number) {
@@ -156,22 +164,21 @@ static int tensor_check(const char *path, const json_t *header, const struct ten
     return 0;
 }
 
-static int header_check(const struct mapped *mapped, const json_t *header, texts read, struct checkpoint *checkpoint,
-                        struct error *error) {
+/* The tensors of the first parts, and that there is nothing else. */
+static int tensors_check(const struct mapped *mapped, const json_t *header, const struct model_shape *shape, int parts,
+                         struct error *error) {
     const char *path = mapped->path;
-    if (texts_read(read, path, header, error) != 0 || texts_understand(path, read, checkpoint, error) != 0)
-        return -1;
-    const struct model_shape *shape = &checkpoint->shape;
-    const uint64_t parameters = model_parameters(shape), wanted = PARTS * parameters * sizeof(float);
+    const uint64_t parameters = model_parameters(shape), wanted = parts * parameters * sizeof(float);
     const uint64_t found = mapped->size - sizeof(uint64_t) - mapped->header_size;
     if (found != wanted)
         return error_set(error, ERROR_INPUT, "%s: %" PRIu64 " bytes of data; its model has %" PRIu64, path, found,
                          wanted);
     /* each name is there once, so there is no room for others */
-    if (json_object_size(header) != 1 + PARTS * (size_t)tensor_count(shape))
+    const size_t entries = 1 + parts * (size_t)tensor_count(shape);
+    if (json_object_size(header) != entries)
         return error_set(error, ERROR_INPUT, "%s: %zu entries in the header; its model has %zu", path,
-                         json_object_size(header), 1 + PARTS * (size_t)tensor_count(shape));
-    for (int part = 0; part < PARTS; part++) {
+                         json_object_size(header), entries);
+    for (int part = 0; part < parts; part++) {
         uint64_t first = 0;
         for (uint32_t i = 0; i < tensor_count(shape); i++) {
             const struct tensor tensor = tensor_at(shape, i, first);
@@ -183,13 +190,13 @@ static int header_check(const struct mapped *mapped, const json_t *header, texts
     return 0;
 }
 
-static int data_check(const struct mapped *mapped, texts read, const struct model_shape *shape, struct error *error) {
+static int data_check(const struct mapped *mapped, const struct model_shape *shape, int parts, struct error *error) {
     const uint64_t size = model_parameters(shape) * sizeof(float);
-    for (int part = 0; part < PARTS; part++) {
+    for (int part = 0; part < parts; part++) {
         char checksum[CHECKPOINT_IDENTITY_SIZE];
         checkpoint_checksum(checksum, mapped->data + part * size, size);
         mapped_forget(mapped);
-        if (strcmp(read[TEXT_CHECKSUM_WEIGHTS + part], checksum) != 0)
+        if (strcmp(mapped->texts[TEXT_CHECKSUM_WEIGHTS + part], checksum) != 0)
             return error_set(error, ERROR_INPUT, "%s: the data are damaged: %s is another", mapped->path,
                              checkpoint_text_names[TEXT_CHECKSUM_WEIGHTS + part]);
     }
@@ -203,26 +210,51 @@ static int header_error(const char *path, const json_error_t *reason, struct err
                      reason->position);
 }
 
-/* Maps a file and checks all of it; mapped is to be closed by the caller only when this succeeds. */
-static int checkpoint_open(struct mapped *mapped, const char *path, struct checkpoint *checkpoint,
+static int checkpoint_check(struct mapped *mapped, const json_t *header, struct checkpoint *checkpoint,
+                            struct error *error) {
+    const char *path = mapped->path;
+    if (texts_read(mapped->texts, 0, TEXTS - 1, path, header, error) != 0 ||
+        texts_check(mapped->texts, path, error) != 0 || texts_understand(path, mapped->texts, checkpoint, error) != 0 ||
+        tensors_check(mapped, header, &checkpoint->shape, PARTS, error) != 0)
+        return -1;
+    return data_check(mapped, &checkpoint->shape, PARTS, error);
+}
+
+static int weights_check(struct mapped *mapped, const json_t *header, struct model_shape *shape, struct error *error) {
+    const char *path = mapped->path;
+    if (texts_read(mapped->texts, TEXT_LAYERS, TEXT_CHECKSUM_WEIGHTS, path, header, error) != 0 ||
+        shape_understand(path, mapped->texts, shape, error) != 0 || tensors_check(mapped, header, shape, 1, error) != 0)
+        return -1;
+    return data_check(mapped, shape, 1, error);
+}
+
+/* Maps a file and checks all of it; mapped is to be closed by the caller only when this succeeds. weights_alone, if not
+ * NULL: such a file may be one, too. */
+static int checkpoint_open(struct mapped *mapped, const char *path, struct checkpoint *checkpoint, bool *weights_alone,
                            struct error *error) {
     if (mapped_open(mapped, path, error) != 0)
         return -1;
     json_error_t reason;
     json_t *header = json_loadb(mapped->bytes + sizeof(uint64_t), mapped->header_size, JSON_REJECT_DUPLICATES, &reason);
-    texts read;
-    int result = header ? header_check(mapped, header, read, checkpoint, error) : header_error(path, &reason, error);
+    *checkpoint = (struct checkpoint){0};
+    int result;
+    if (weights_alone)
+        *weights_alone = json_object_get(json_object_get(header, "__metadata__"), WEIGHTS_NAME) != NULL;
+    if (!header)
+        result = header_error(path, &reason, error);
+    else if (weights_alone && *weights_alone)
+        result = weights_check(mapped, header, &checkpoint->shape, error);
+    else
+        result = checkpoint_check(mapped, header, checkpoint, error);
     json_decref(header);
-    if (result == 0)
-        result = data_check(mapped, read, &checkpoint->shape, error);
     if (result != 0)
         mapped_close(mapped);
     return result;
 }
 
-int checkpoint_verify(const char *path, struct checkpoint *checkpoint, struct error *error) {
+int checkpoint_verify(const char *path, struct checkpoint *checkpoint, bool *weights_alone, struct error *error) {
     struct mapped mapped;
-    if (checkpoint_open(&mapped, path, checkpoint, error) != 0)
+    if (checkpoint_open(&mapped, path, checkpoint, weights_alone, error) != 0)
         return -1;
     mapped_close(&mapped);
     return 0;
@@ -262,7 +294,7 @@ int model_load(struct model *model, const char *path, const char *identity, stru
                       {model->variance, model->owned_first, model->owned}};
     const size_t size = model->parameters * sizeof(float);
     struct mapped mapped;
-    if (checkpoint_open(&mapped, path, checkpoint, error) != 0)
+    if (checkpoint_open(&mapped, path, checkpoint, NULL, error) != 0)
         return -1;
     const int result = check_fits(model, path, identity, checkpoint, error);
     if (result == 0) {
@@ -282,7 +314,7 @@ int model_load_weights(struct model *model, const char *path, const char *identi
                        struct error *error) {
     struct checkpoint checkpoint;
     struct mapped mapped;
-    if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
+    if (checkpoint_open(&mapped, path, &checkpoint, NULL, error) != 0)
         return -1;
     int result = check_fits(model, path, identity, &checkpoint, error);
     if (result == 0)
@@ -293,14 +325,31 @@ int model_load_weights(struct model *model, const char *path, const char *identi
     return result;
 }
 
-static int write_weights(const struct mapped *mapped, const struct model_shape *shape, const char *to, json_t *metadata,
+/* The metadata of weights alone: those of the caller, and what a reader needs to check them. NULL: no memory. */
+static json_t *weights_metadata(texts of, json_t *metadata) {
+    json_t *all = json_copy(metadata);
+    int failed = json_object_set_new(all, WEIGHTS_NAME, json_string(CHECKPOINT_VERSION));
+    for (int i = TEXT_LAYERS; i <= TEXT_CHECKSUM_WEIGHTS; i++)
+        failed |= json_object_set_new(all, checkpoint_text_names[i], json_string(of[i]));
+    if (!failed)
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
+static int write_weights(struct mapped *mapped, const struct model_shape *shape, const char *to, json_t *metadata,
                          struct error *error) {
     const uint64_t parameters = model_parameters(shape);
     char temporary[FILE_TEMPORARY_SIZE];
+    json_t *all = weights_metadata(mapped->texts, metadata);
+    if (!all)
+        return error_set(error, ERROR_FAILED, "%s: no memory for its metadata", to);
     FILE *file = file_begin(to, temporary, error);
-    if (!file)
+    if (!file) {
+        json_decref(all);
         return -1;
-    const bool written = checkpoint_write_header(file, shape, 1, json_incref(metadata)) &&
+    }
+    const bool written = checkpoint_write_header(file, shape, 1, all) &&
                          fwrite(mapped->data, sizeof(float), parameters, file) == parameters;
     return file_end(file, written, temporary, to, error);
 }
@@ -309,7 +358,7 @@ int checkpoint_copy_weights(const char *path, const char *identity, uint64_t ste
                             struct error *error) {
     struct checkpoint checkpoint;
     struct mapped mapped;
-    if (checkpoint_open(&mapped, path, &checkpoint, error) != 0)
+    if (checkpoint_open(&mapped, path, &checkpoint, NULL, error) != 0)
         return -1;
     int result = check_run(path, identity, &checkpoint, error);
     if (result == 0)

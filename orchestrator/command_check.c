@@ -66,10 +66,15 @@ static int check_vocabulary(const char *path, struct error *error) {
 
 static int check_checkpoint(const char *path, struct error *error) {
     struct checkpoint checkpoint;
-    if (checkpoint_verify(path, &checkpoint, error) != 0)
+    bool weights_alone;
+    if (checkpoint_verify(path, &checkpoint, &weights_alone, error) != 0)
         return -1;
-    printf("%s: sound checkpoint; run: %s, step: %llu, parameters: %llu\n", path, checkpoint.identity,
-           (unsigned long long)checkpoint.step, (unsigned long long)model_parameters(&checkpoint.shape));
+    const unsigned long long parameters = (unsigned long long)model_parameters(&checkpoint.shape);
+    if (weights_alone)
+        printf("%s: sound weights of an exported run, without its optimizer; parameters: %llu\n", path, parameters);
+    else
+        printf("%s: sound checkpoint; run: %s, step: %llu, parameters: %llu\n", path, checkpoint.identity,
+               (unsigned long long)checkpoint.step, parameters);
     return 0;
 }
 
@@ -113,6 +118,6 @@ int command_check(const struct command *command, int count, char **words, struct
     }
     return error_set(error, ERROR_INPUT,
                      "%s: no file of sweep; it checks studies (.yaml), archives, journals, shards, vocabularies "
-                     "(.model) and checkpoints (.safetensors)",
+                     "(.model), checkpoints and exported weights (.safetensors)",
                      path);
 }

@@ -1,5 +1,6 @@
 /* sweep plan: what would run, what it costs and how long some number of workers would take, as a table of 80 columns or
  * as JSON. */
+#include "model/checkpoint.h"
 #include "orchestrator/amount.h"
 #include "orchestrator/command.h"
 #include "orchestrator/plan.h"
@@ -16,20 +17,27 @@ struct totals {
     uint64_t tokens, parameters;
     double flops;
     size_t memory_bytes;
-    size_t longest; /* number of the run with most FLOPs */
+    uint64_t run_disk_bytes;  /* of a run under way: its checkpoint and the one before */
+    uint64_t kept_disk_bytes; /* of all checkpoints that are kept */
+    size_t longest;           /* number of the run with most FLOPs */
 };
 
 static struct totals sum_runs(const struct study *study, const struct plan *plan) {
     struct totals totals = {0};
     for (size_t r = 0; r < plan->count; r++) {
         const struct planned_run *run = &plan->runs[r];
-        const uint64_t parameters = model_parameters(&study->sizes[run->size].shape);
+        const struct model_shape *shape = &study->sizes[run->size].shape;
+        const uint64_t parameters = model_parameters(shape), checkpoint = checkpoint_bytes(shape);
+        uint64_t kept[RUN_KEPT_MAX];
         totals.tokens += plan_own_tokens(run);
         totals.flops += run->flops;
         if (parameters > totals.parameters)
             totals.parameters = parameters;
         if (run->memory_bytes > totals.memory_bytes)
             totals.memory_bytes = run->memory_bytes;
+        if (2 * checkpoint > totals.run_disk_bytes)
+            totals.run_disk_bytes = 2 * checkpoint;
+        totals.kept_disk_bytes += plan_kept(study, plan, r, kept) * checkpoint;
         if (run->flops > plan->runs[totals.longest].flops)
             totals.longest = r;
     }
@@ -165,7 +173,7 @@ static void print_run(const struct study *study, const struct plan *plan, size_t
 
 static void print_plan(const struct study *study, const struct plan *plan) {
     const struct totals totals = sum_runs(study, plan);
-    char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE];
+    char tokens[AMOUNT_SIZE], flops[AMOUNT_SIZE], memory[AMOUNT_SIZE], disk[AMOUNT_SIZE];
     printf("study      %s\nfile       %s\narchive    %s\nlanguages ", study->name, study->path, study->archive);
     print_words(study, NULL, study->language_count, 10);
     printf("precision  %s\n", precision_names[study->precision]);
@@ -175,6 +183,10 @@ static void print_plan(const struct study *study, const struct plan *plan) {
     printf("longest    %sFLOP, ", amount(plan->runs[totals.longest].flops, flops));
     print_run(study, plan, totals.longest);
     printf("memory     at most %sB in a worker\n", amount((double)totals.memory_bytes, memory));
+    printf("disk       checkpoints: at most %sB a run under way", amount((double)totals.run_disk_bytes, disk));
+    if (totals.kept_disk_bytes > 0)
+        printf(", and %sB kept", amount((double)totals.kept_disk_bytes, disk));
+    putchar('\n');
     print_ranks(study);
     print_waits(study);
     print_transfer_notes(study, plan);
@@ -197,10 +209,11 @@ static json_t *plan_json(const struct study *study, const struct plan *plan) {
                                                 study->groups[g].name, "runs", (json_int_t)runs, "tokens",
                                                 (json_int_t)tokens, "flops", flops));
     }
-    return json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I}", "study", study->name, "precision",
+    return json_pack("{s:s, s:s, s:I, s:o, s:I, s:f, s:I, s:I, s:I, s:I}", "study", study->name, "precision",
                      precision_names[study->precision], "runs", (json_int_t)plan->count, "groups", groups, "tokens",
                      (json_int_t)totals.tokens, "flops", totals.flops, "parameters_max", (json_int_t)totals.parameters,
-                     "memory_bytes_max", (json_int_t)totals.memory_bytes);
+                     "memory_bytes_max", (json_int_t)totals.memory_bytes, "checkpoint_bytes_run_max",
+                     (json_int_t)totals.run_disk_bytes, "checkpoint_bytes_kept", (json_int_t)totals.kept_disk_bytes);
 }
 
 /* ---- on virtual time ---- */

@@ -74,17 +74,14 @@ static int make_folder(struct run_export *export, const char *folder, struct err
     return file_make_new_folder(folder, error);
 }
 
-/* Texts, as safetensors asks; NULL: no memory. */
+/* Texts, as safetensors asks, beside those of the shape; NULL: no memory. */
 static json_t *metadata_of(const struct run_export *export) {
     const struct run_record *run = export->run;
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "study",
-                     export->data.study.name, "run", json_sprintf("%u", run->run), "kind", run->kind, "mixture",
-                     run->name, "size", run->size, "identity", run->identity, "steps",
-                     json_sprintf("%" PRIu64, run->steps), "tokens", json_sprintf("%" PRIu64, run->tokens), "sequence",
-                     json_sprintf("%u", run->sequence), "precision", run->precision, "layers",
-                     json_sprintf("%u", run->layers), "width", json_sprintf("%u", run->width), "heads",
-                     json_sprintf("%u", run->heads), "head_size", json_sprintf("%u", run->head_size), "feed_forward",
-                     json_sprintf("%u", run->feed_forward), "vocabulary", json_sprintf("%u", run->vocabulary));
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "study", export->data.study.name, "run",
+                     json_sprintf("%u", run->run), "kind", run->kind, "mixture", run->name, "size", run->size,
+                     "identity", run->identity, "steps", json_sprintf("%" PRIu64, run->steps), "tokens",
+                     json_sprintf("%" PRIu64, run->tokens), "sequence", json_sprintf("%u", run->sequence), "precision",
+                     run->precision);
 }
 
 static int write_weights(const struct run_export *export, struct error *error) {

@@ -11,6 +11,12 @@ static bool ends_with(const char *path, const char *ending) {
     return length > size && strcmp(path + length - size, ending) == 0;
 }
 
+/* run-000007.safetensors, and what lies beside it: .before, .step-100 */
+static bool is_checkpoint_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strstr(slash ? slash : path, ".safetensors") != NULL;
+}
+
 int file_kind_find(const char *path, enum file_kind *kind, struct error *error) {
     char magic[8] = "";
     FILE *file = fopen(path, "rbe");
@@ -31,7 +37,7 @@ int file_kind_find(const char *path, enum file_kind *kind, struct error *error) 
         *kind = FILE_KIND_STUDY;
     else if (ends_with(path, ".model"))
         *kind = FILE_KIND_VOCABULARY;
-    else if (ends_with(path, ".safetensors"))
+    else if (is_checkpoint_name(path))
         *kind = FILE_KIND_CHECKPOINT;
     else
         *kind = FILE_KIND_UNKNOWN;

@@ -12,7 +12,7 @@ enum file_kind {
     FILE_KIND_SHARD,      /* corpus/shard.h */
     FILE_KIND_STUDY,      /* .yaml, .yml */
     FILE_KIND_VOCABULARY, /* .model */
-    FILE_KIND_CHECKPOINT, /* .safetensors, model/checkpoint.h */
+    FILE_KIND_CHECKPOINT, /* .safetensors, .safetensors.step-100; model/checkpoint.h */
 };
 
 /* Fails when the file cannot be read. */

@@ -249,25 +249,24 @@ static uint64_t run_key(uint64_t seed, const char *identity) {
     return random_u64(seed, strtoull(half, NULL, 16), strtoull(identity + 16, NULL, 16));
 }
 
-static void add_kept(struct run_spec *spec, uint64_t step) {
-    uint32_t i = spec->kept_count;
-    while (i > 0 && spec->kept_steps[i - 1] > step)
+static uint32_t add_kept(uint64_t steps[RUN_KEPT_MAX], uint32_t count, uint64_t step) {
+    uint32_t i = count;
+    while (i > 0 && steps[i - 1] > step)
         i--;
-    if (i > 0 && spec->kept_steps[i - 1] == step)
-        return;
-    memmove(&spec->kept_steps[i + 1], &spec->kept_steps[i], (spec->kept_count - i) * sizeof *spec->kept_steps);
-    spec->kept_steps[i] = step;
-    spec->kept_count++;
+    if (i > 0 && steps[i - 1] == step)
+        return count;
+    memmove(&steps[i + 1], &steps[i], (count - i) * sizeof *steps);
+    steps[i] = step;
+    return count + 1;
 }
 
-/* The steps behind which a run keeps checkpoints: for others, and the last if the study says so. */
-static void find_kept(const struct study *study, const struct plan *plan, size_t number, struct run_spec *spec) {
+uint32_t plan_kept(const struct study *study, const struct plan *plan, size_t number, uint64_t steps[RUN_KEPT_MAX]) {
     const struct planned_run *run = &plan->runs[number];
+    uint32_t count = 0;
     for (size_t r = 0; run->waited_for && r < plan->count; r++)
         if (plan->runs[r].waits_for == (int64_t)number)
-            add_kept(spec, plan->runs[r].start_step);
-    if (study->checkpoint_keep)
-        add_kept(spec, run->steps);
+            count = add_kept(steps, count, plan->runs[r].start_step);
+    return study->checkpoint_keep ? add_kept(steps, count, run->steps) : count;
 }
 
 void plan_spec(const struct study *study, const struct plan *plan, size_t number, uint32_t attempt,
@@ -292,7 +291,7 @@ void plan_spec(const struct study *study, const struct plan *plan, size_t number
         spec->continues = run->shared_steps > 0;
         keyed = spec->continues ? base : run; /* a cooldown has the data and dropout of its trunk */
     }
-    find_kept(study, plan, number, spec);
+    spec->kept_count = plan_kept(study, plan, number, spec->kept_steps);
     spec->key = run_key(study->groups[keyed->group].seed, keyed->identity);
     spec->shape = size->shape;
     spec->batch = size->batch;

@@ -52,6 +52,10 @@ uint32_t plan_tests(const struct study *study, const struct planned_run *run, ui
 /* An interval in tokens (of evaluation, of the curve) as steps of a size: to the nearest, at least one. */
 uint64_t plan_interval_steps(const struct study *study, const struct study_size *size, uint64_t tokens);
 
+/* The steps, ascending, behind which a run keeps a checkpoint: for runs that begin from it, until these are done, and
+ * the last if the study says so. Returns how many. */
+uint32_t plan_kept(const struct study *study, const struct plan *plan, size_t run, uint64_t steps[RUN_KEPT_MAX]);
+
 /* The specification of a run, identified, for a worker alone; for several, the caller adds which they are. spec is
  * large: the caller owns it. */
 void plan_spec(const struct study *study, const struct plan *plan, size_t run, uint32_t attempt, struct run_spec *spec);

@@ -156,22 +156,19 @@ static int line_against_size(struct study_data *data, FILE *notes, struct error 
     return points.count > 0 ? add_line(data, "bts-against-N", &points, data->transfer_count, notes, error) : 0;
 }
 
-/* The scores of one direction of a bilingual run with evaluations of the monolingual run as reference. Only as long as
- * a score of -1 is reached before the learning rate of the bilingual run decays: beyond, what is left are pairs that
- * help, and losses that fall for another reason than data. A bilingual run that is below the reference at its first
- * evaluation may have been there long before: such scores are left out, as bounds are. */
+/* The scores of one direction of a bilingual run with evaluations of the monolingual run as reference. */
 static int add_scores_over_tokens(const struct study *study, const struct study_data *data,
                                   const struct run_record *run, const struct direction *direction, size_t number,
                                   struct points *points, struct error *error) {
-    const double most = (1 - study->decay_fraction) * (double)run->tokens / 3;
+    const double constant_tokens = (1 - study->decay_fraction) * (double)run->tokens;
     for (size_t i = postfit_first_loss(data, direction->alone->run);
          i < data->loss_count && data->losses[i].run == direction->alone->run; i++) {
         const struct loss_point *point = &data->losses[i];
         struct transfer_score score;
         if (!postfit_is_test(point) || !postfit_same_language(point->language, direction->target) ||
-            !postfit_in_constant_part(study, direction->alone, point->step) || (double)point->tokens > most ||
-            transfer_bts(&direction->monolingual, &direction->bilingual, (double)point->tokens, &score, NULL) != 0 ||
-            score.bound || score.sigma <= direction->bilingual.tokens[0])
+            !postfit_in_constant_part(study, direction->alone, point->step) ||
+            !transfer_bts_over_tokens(&direction->monolingual, &direction->bilingual, (double)point->tokens,
+                                      constant_tokens, &score))
             continue;
         if (add_point(points, (double)point->tokens, score.bts, number, error) != 0)
             return -1;

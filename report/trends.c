@@ -70,9 +70,7 @@ static void write_over_sizes(struct figure *figure) {
     }
 }
 
-/* One direction of a bilingual run: its score with evaluations of the monolingual run as the reference, as long as a
- * score of -1 is reached before the bilingual run's learning rate decays. One that is below the reference at its first
- * evaluation may have been there long before, and is left out as bounds are. */
+/* One direction of a bilingual run: its scores with evaluations of the monolingual run as reference. */
 static void write_direction(struct figure *figure, const struct run_record *run, int target) {
     const struct report *report = figure->report;
     const char *language = run->languages[target].language;
@@ -82,12 +80,10 @@ static void write_direction(struct figure *figure, const struct run_record *run,
         return;
     const struct loss_curve monolingual = report_curve(report, alone->run, language, false, true, 0),
                             bilingual = report_curve(report, run->run, language, false, false, 1);
-    const double most = (1 - report->input->decay_fraction) * (double)run->tokens / 3;
-    for (size_t i = 0; i < monolingual.count && bilingual.count > 0; i++) {
+    const double constant_tokens = (1 - report->input->decay_fraction) * (double)run->tokens;
+    for (size_t i = 0; i < monolingual.count; i++) {
         struct transfer_score score;
-        if (monolingual.tokens[i] > most ||
-            transfer_bts(&monolingual, &bilingual, monolingual.tokens[i], &score, NULL) != 0 || score.bound ||
-            score.sigma <= bilingual.tokens[0])
+        if (!transfer_bts_over_tokens(&monolingual, &bilingual, monolingual.tokens[i], constant_tokens, &score))
             continue;
         any = true;
         write_point(figure, "D", run->languages[1 - target].language, language, monolingual.tokens[i], score.bts);

@@ -54,11 +54,13 @@ sweep fit runs.csv --law atlas --unique unique.csv --holdouts :: tests/test_fit_
 sweep advise runs.csv --unique unique.csv --flops 1e21 --targets en=1 --json :: tests/test_advise.sh
 END
 
-# A small finished study under the names that pages have for theirs, and tables.
+# A small finished study under the names that pages have for theirs, and tables, beside the folders of a clone: a command
+# that would write where one of them is fails here, too.
 made=$folder/made
 mkdir -p "$made/archives"
 cp -r sweeps "$made"
 ln -s "$root/bin" "$root/examples" "$made"
+grep -o '`[a-z0-9_]*/`' CONTRIBUTING.md | tr -d '`/' | (cd "$made" && xargs mkdir -p)
 sed -e 's/\bxa\b/en/g; s/\bxb\b/es/g; s/\bxc\b/ru/g; s/^study: .*/study: study/; s/^archive: .*/archive: study.h5/' \
     -e 's|\.\./data/tiny|data/study|; s/^runs:/checkpoints: {keep: true}\n&/' sweeps/tiny.yaml >"$made/study.yaml"
 printf 'language,family,script\nen,Germanic,Latn\nes,Romance,Latn\nru,Slavic,Cyrl\n' >"$made/languages.csv"
@@ -71,6 +73,8 @@ make_study() {
         cp "$made/damaged.h5.journal" "$made/archives/bilingual.h5.journal"
 }
 check "a small study is made" make_study
+into_source() (cd "$folder" && refuses "made/report: is there already" sweep report made/study.h5 -o made/report)
+check "what a page would write into a folder of the source is refused" into_source
 
 # Of a page "|" where a block of commands begins, "$ COMMAND" without its comment, "= TEXT" that they print, "." behind it.
 lines_of() {

@@ -36,6 +36,23 @@ keeps() {
 same_files() { # same_files ARCHIVE: the same weights stay
     diff -r $kept "$1.checkpoints" && h5diff -q --exclude-path /execution --exclude-path /study/file archives/kept.h5 "$1"
 }
+# What sweep plan says of the disk, as a number: at least what the files have, and hardly more.
+bytes_fit() { # bytes_fit KEY STUDY FILE...
+    said=$("$sweep" plan "$2" --json | /usr/bin/python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])")
+    shift 2
+    had=$(cat "$@" | wc -c) && echo "$said bytes said, $had had" && [ "$had" -le "$said" ] && [ "$((said - had))" -lt "$((had / 20))" ]
+}
+disk_kept() { bytes_fit checkpoint_bytes_kept sweeps/kept.yaml $kept/*; }
+disk_under_way() { # a run that ends between two checkpoints leaves what it goes on from
+    sed -e 's/25_600/2_560_000/; s/keep: true/keep: true, steps: 20/; s/, ranks: 2//' sweeps/kept.yaml >sweeps/long.yaml
+    "$sweep" sweeps/long.yaml --archive archives/long.h5 &
+    for _ in $(seq 200); do
+        [ -e archives/long.h5.checkpoints/run-000000.safetensors.before ] && break
+        sleep 0.05
+    done
+    kill -USR1 $! && ! wait $! && ls archives/long.h5.checkpoints &&
+        bytes_fit checkpoint_bytes_run_max sweeps/long.yaml archives/long.h5.checkpoints/*
+}
 over_ranks() { mpirun -n 3 "$sweep" sweeps/kept.yaml --archive archives/ranks.h5 && same_files archives/ranks.h5; }
 killed() { # as after a crash while run 1 trained
     head -c $(($(stat -c %s archives/kept.h5.journal) * 60 / 100)) archives/kept.h5.journal >archives/cut.h5.journal
@@ -68,12 +85,20 @@ header = json.loads(data[8:8 + size])
 metadata = header.pop("__metadata__")
 run = sys.argv[2].split(",")
 assert all(type(text) is str for text in metadata.values())
-assert len(metadata.pop("identity")) == 32
+assert len(metadata.pop("identity")) == 32 and len(metadata.pop("checksum_weights")) == 16
 assert metadata == {"study": "kept", "run": run[0], "kind": run[1], "mixture": run[2], "size": "odd", "steps": run[8],
                     "tokens": run[9], "sequence": "32", "precision": "fp32", "layers": "2", "width": "20", "heads": "3",
-                    "head_size": "8", "feed_forward": "28", "vocabulary": "256"}, metadata
+                    "head_size": "8", "feed_forward": "28", "vocabulary": "256", "sweep_weights": "1"}, metadata
 assert max(tensor["data_offsets"][1] for tensor in header.values()) == 4 * int(run[4]) == len(data) - 8 - size
 PYTHON
+}
+
+checked() { # and damaged in the middle of the data
+    "$sweep" check $kept/run-000001.safetensors.step-100 >out && cat out && grep -q ': sound checkpoint; .* step: 100,' out &&
+    "$sweep" check run1/model.safetensors >out && cat out && grep -qx 'run1/model.safetensors: sound weights of an exported run.*' out &&
+        cp run1/model.safetensors cut.safetensors && size=$(stat -c %s cut.safetensors) &&
+        printf xxxx | dd of=cut.safetensors bs=1 seek=$((size / 2)) conv=notrunc && refuses "the data are damaged" "$sweep" check cut.safetensors &&
+        truncate -s -4 cut.safetensors && refuses "bytes of data; its model has" "$sweep" check cut.safetensors
 }
 
 without_vocabulary() {
@@ -124,6 +149,8 @@ tried_again() { # it diverges, and is done with a thousandth of the learning rat
 }
 
 check "the last checkpoint of every run stays, and no other" keeps
+check "they take the disk that sweep plan says" disk_kept
+check "and so do those of a run under way" disk_under_way
 check "the same over several ranks" over_ranks
 check "and after a crash" killed
 check "the key may be switched off and on: nothing is trained for it" switched
@@ -134,6 +161,7 @@ check "the README.md is enough to compute its losses" computes 0 tokens
 check "those of the finetuned one" computes 1 tokens
 check "and those in its own vocabulary" computes 2 tokens/own/xb
 check "the metadata tell which run it is" tells
+check "sweep check knows them and what was kept for what they are, whole or damaged" checked
 check "a vocabulary that is not there, or not the run's, is left out aloud" leaves_out
 check "a run that is not done or whose weights are gone is refused with the key" not_there
 check "so are weights that are damaged or another run's" damaged

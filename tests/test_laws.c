@@ -95,6 +95,20 @@ static void curve_below_from_the_start_counts_from_its_first_evaluation(void **s
     assert_true(score_of(&(struct loss_curve){2, tokens, losses}, 1000).sigma == 100);
 }
 
+static void over_tokens_only_scores_that_the_constant_part_can_show_count(void **state) {
+    (void)state;
+    const double tokens[] = {20, 200, 2000}, early[] = {300, 400}, late[] = {20, 2000}, below[] = {2.5, 2},
+                 above[] = {5, 3.1};
+    const struct loss_curve neutral = {3, tokens, LOSSES}, reached = {2, early, below}, bound = {2, late, above};
+    struct transfer_score score;
+    assert_true(transfer_bts_over_tokens(&MONOLINGUAL, &neutral, 1000, 3000, &score));
+    assert_true(score.sigma == 2000 && score.bts == 0);
+    assert_false(transfer_bts_over_tokens(&MONOLINGUAL, &neutral, 1000, 2999, &score)); /* -1 is at 3000 */
+    assert_false(transfer_bts_over_tokens(&MONOLINGUAL, &reached, 1000, 3000, &score)); /* maybe before 300 */
+    assert_false(transfer_bts_over_tokens(&MONOLINGUAL, &bound, 1000, 3000, &score));
+    assert_false(transfer_bts_over_tokens(&MONOLINGUAL, &neutral, 9, 3000, &score));
+}
+
 static void scores_refuse_what_they_are_not_defined_for(void **state) {
     (void)state;
     struct transfer_score score;
@@ -465,6 +479,7 @@ int main(void) {
         cmocka_unit_test(curve_that_rises_again_counts_from_its_first_reach),
         cmocka_unit_test(loss_never_reached_gives_a_bound),
         cmocka_unit_test(curve_below_from_the_start_counts_from_its_first_evaluation),
+        cmocka_unit_test(over_tokens_only_scores_that_the_constant_part_can_show_count),
         cmocka_unit_test(scores_refuse_what_they_are_not_defined_for),
         cmocka_unit_test(minimum_is_found_to_the_last_digits),
         cmocka_unit_test(start_out_of_reach_stays_where_it_is),

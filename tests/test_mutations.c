@@ -347,6 +347,26 @@ static int read_checkpoint(const char *path, const struct source *source, struct
     return result;
 }
 
+static bool make_weights(const char *folder, int number, const char *path) {
+    if (!make_checkpoint(folder, number, path))
+        return false;
+    json_t *metadata = json_object();
+    assert_int_equal(checkpoint_copy_weights(path, "run 7", 12, path, metadata, NULL), 0);
+    json_decref(metadata);
+    return true;
+}
+
+static int read_weights(const char *path, const struct source *source, struct error *error) {
+    struct checkpoint found;
+    bool weights_alone;
+    (void)source;
+    if (checkpoint_verify(path, &found, &weights_alone, error) != 0)
+        return -1;
+    if (!weights_alone || model_parameters(&found.shape) != 1050)
+        wrong("other weights than were exported");
+    return 0;
+}
+
 static size_t range_of_header(const char *bytes) {
     uint64_t size;
     memcpy(&size, bytes, sizeof size);
@@ -401,6 +421,7 @@ static const struct kind kinds[] = {
     {"test shard", "xx.test.tokens", make_test_shard, read_test_shard, seal_shard, NULL, 1},
     {"checkpoint", "run.safetensors", make_checkpoint, read_checkpoint, NULL, NULL, 1},
     {"checkpoint header", "run.safetensors", make_checkpoint, read_checkpoint, NULL, range_of_header, 1},
+    {"exported weights", "model.safetensors", make_weights, read_weights, NULL, range_of_header, 1},
     {"vocabulary", "vocabulary.model", make_vocabulary, read_vocabulary, NULL, NULL, 1},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -560,7 +560,7 @@ static void json_adds_up(void **state) {
     char *text = output_of(*state, command_plan, 2, (char *[]){"sweeps/bilingual.yaml", "--json"});
     json_t *object = json_loads(text, 0, NULL), *groups = json_object_get(object, "groups");
     assert_non_null(object);
-    assert_int_equal(json_object_size(object), 8);
+    assert_int_equal(json_object_size(object), 10);
     assert_string_equal(json_string_value(json_object_get(object, "study")), "bilingual");
     assert_string_equal(json_string_value(json_object_get(object, "precision")), "fp32");
     assert_int_equal(json_array_size(groups), 2);

@@ -68,4 +68,9 @@ static inline uint32_t run_spec_evaluations(const struct run_spec *spec) {
     return spec->test_count * (1 + spec->parallel);
 }
 
+/* Shards of a batch: a batch that is not cut is one. */
+static inline uint32_t run_spec_shards(const struct run_spec *spec) {
+    return spec->shards ? spec->shards : 1;
+}
+
 #endif
