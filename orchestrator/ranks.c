@@ -21,13 +21,16 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
     kernels_choose(NULL); /* a failure is told by rank 0, and by every run of this rank */
     machine_find(MPI_COMM_WORLD, &machine);
     struct machine *machines = machine_gather(MPI_COMM_WORLD, &machine);
+    bool *silent = calloc((size_t)machine.ranks, sizeof *silent);
+    if (!silent)
+        MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
     struct heart *heart = NULL;
     int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
     bool all_there = true;
     if (result == 0 && machine.rank > 0) {
         all_there = worker_serve(MPI_COMM_WORLD, workers, train);
     } else if (result == 0) {
-        struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines};
+        struct crew crew = {.comm = MPI_COMM_WORLD, .heart = heart, .machines = machines, .silent = silent};
         end_mark_begin();
         result = lead(command, count, words, &crew, error);
         all_there = crew_dismiss(&crew) == 0;
@@ -35,6 +38,7 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
     }
     heart_stop(heart);
     free(machines);
+    free(silent);
     if (all_there)
         MPI_Finalize(); /* waits for every rank */
     return result;
