@@ -4,6 +4,13 @@
 #include "orchestrator/end_mark.h"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+/* A rank that dies while all start is waited for by the others for ever: they end themselves after so long. */
+static unsigned start_seconds(void) {
+    const char *wished = getenv("SWEEP_START_SECONDS");
+    return wished && atoi(wished) > 0 ? (unsigned)atoi(wished) : 600;
+}
 
 int ranks_run(const struct command *command, int count, char **words, run_function *train, lead_function *lead,
               struct error *error) {
@@ -11,6 +18,7 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
      * must leave the cores to those that train. */
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+    alarm(start_seconds());
     int provided;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE)
         return error_set(error, ERROR_FAILED, "MPI cannot be started, or was built without support for threads");
@@ -26,6 +34,7 @@ int ranks_run(const struct command *command, int count, char **words, run_functi
         MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
     struct heart *heart = NULL;
     int result = machine.ranks > 1 ? heart_start(&heart, MPI_COMM_WORLD, error) : 0;
+    alarm(0); /* from here on hearts are listened to */
     bool all_there = true;
     if (result == 0 && machine.rank > 0) {
         all_there = worker_serve(MPI_COMM_WORLD, workers, train);

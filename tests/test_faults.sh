@@ -3,7 +3,7 @@
 # is the one of a study that was left alone.
 sweep=$(realpath bin/sweep)
 . tests/check.sh
-echo 1..16
+echo 1..17
 export OMP_NUM_THREADS=1
 mkdir "$folder/sweeps"
 # Longer runs than those of tiny.yaml, the largest of two ranks each, with checkpoints every few steps.
@@ -98,6 +98,12 @@ encodes_the_same() { [ "$(wc -l <"$folder/shards")" -eq 6 ] && shards | diff "$f
 check "and shards and archive are the same" encodes_the_same
 study=$many alone=$folder/alone.h5
 
+never_starts() { # of two ranks one never calls MPI
+    SWEEP_START_SECONDS=1 timeout -s KILL 60 mpirun --enable-recovery -n 1 \
+        sh -c "'$sweep' '$study' --archive never.h5; echo it ended with \$?" : -n 1 sleep 4 | grep 'it ended with 142' # SIGALRM
+}
+check "a rank that is lost while MPI starts is not waited for for ever" never_starts
+
 # Ten times the learning rate times the weight decay: weights grow ninefold at each step.
 sed 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study" >"$folder/sweeps/broken.yaml"
 breaks() {
@@ -141,6 +147,6 @@ if unshare -m mount -t tmpfs none /tmp 2>/dev/null; then
     check "a full disk is waited for, and the archive is the same" unshare -m bash -c full_disk
     check "and said" grep 'paused: .*No space left' "$folder/full.log"
 else
-    echo "ok 15 # SKIP a full disk: no right to mount one"
-    echo "ok 16 # SKIP a full disk is said"
+    echo "ok 16 # SKIP a full disk: no right to mount one"
+    echo "ok 17 # SKIP a full disk is said"
 fi
