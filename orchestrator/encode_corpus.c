@@ -113,8 +113,8 @@ struct hand {
 struct deal {
     struct batch *batch;
     int ranks;
-    struct hand *hands;              /* [ranks]; the first is not used */
-    const struct encode_task **left; /* [left_count] that nobody has; the last is given first */
+    struct hand *hands; /* [ranks]; the first is not used */
+    uint32_t *left;     /* [left_count] tasks that nobody has; the last is given first */
     uint32_t left_count;
 };
 
@@ -125,7 +125,7 @@ static void give(struct deal *deal, int rank) {
     MPI_Test(&hand->sending, &sent, MPI_STATUS_IGNORE);
     if (!sent) /* to a rank that was silent and is back */
         return;
-    hand->task = deal->left[--deal->left_count];
+    hand->task = &deal->batch->tasks[deal->left[--deal->left_count]];
     MPI_Isend(hand->task, sizeof *hand->task, MPI_BYTE, rank, MESSAGE_ENCODE, deal->batch->crew->comm, &hand->sending);
 }
 
@@ -134,7 +134,7 @@ static void hear(void *context, int rank, const char *news) {
     struct hand *hand = &deal->hands[rank];
     const struct encode_task *task = deal->batch->crew->silent[rank] ? hand->task : NULL;
     if (task) {
-        deal->left[deal->left_count++] = task;
+        deal->left[deal->left_count++] = (uint32_t)(task - deal->batch->tasks);
         hand->task = NULL;
     }
     if (!deal->batch->quiet && task)
@@ -156,7 +156,7 @@ static void receive(struct deal *deal, int rank) {
 static int deal_all(struct deal *deal, struct error *error) {
     int heard = 0;
     for (uint32_t t = deal->batch->count; t > 0; t--) /* the largest last */
-        deal->left[deal->left_count++] = &deal->batch->tasks[t - 1];
+        deal->left[deal->left_count++] = t - 1;
     for (int rank = 0; rank < deal->ranks; rank++)
         deal->hands[rank].sending = MPI_REQUEST_NULL;
     while (heard >= 0 && deal->batch->done < deal->batch->count) {
@@ -207,10 +207,10 @@ static int do_tasks(const struct study *study, const bool *wanted, bool files, c
                            : add_task(&batch, study, study->languages[l], "", error);
     if (batch.count > 0)
         qsort(batch.tasks, batch.count, sizeof *batch.tasks, compare_bytes);
-    if (result == 0 && crew->machines[0].ranks > 1)
-        result = do_there(&batch, error);
-    else if (result == 0)
+    if (result == 0 && crew->machines[0].ranks == 1)
         do_here(&batch, vocabulary);
+    else if (result == 0 && batch.count > 0)
+        result = do_there(&batch, error);
     if (result == 0 && batch.error.code != ERROR_NONE) {
         *error = batch.error;
         result = -1;
