@@ -322,15 +322,14 @@ static FILE *open_temporary(const char *folder, const char *language, struct err
     return file;
 }
 
-/* Removes the parts of a language whose shards are made, and what a process left that was killed. */
-static void remove_parts(const struct encoder *encoder) {
-    const size_t length = strlen(encoder->language);
-    DIR *entries = opendir(encoder->folder);
+void encode_remove_parts(const char *folder, const char *language) {
+    const size_t length = strlen(language);
+    DIR *entries = opendir(folder);
     if (!entries)
         return;
     for (const struct dirent *entry; (entry = readdir(entries));) {
         const char *name = entry->d_name, *ending = strrchr(name, '.');
-        if (strncmp(name, encoder->language, length) == 0 && name[length] == '.' &&
+        if (strncmp(name, language, length) == 0 && name[length] == '.' &&
             (strcmp(ending, ".part") == 0 || strcmp(ending, ".tmp") == 0))
             unlinkat(dirfd(entries), name, 0);
     }
@@ -361,7 +360,5 @@ int encode_language(const char *folder, const char *language, const struct text_
     if (status == 0)
         status = write_shards(&encoder, error);
     fclose(encoder.draws);
-    if (status == 0)
-        remove_parts(&encoder);
     return status;
 }

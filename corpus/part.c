@@ -94,22 +94,18 @@ static int encode_documents(FILE *file, struct text_reader *reader, const struct
     return status;
 }
 
-static int write_part(const char *temporary, struct text_reader *reader, const struct vocabulary *vocabulary,
+static int write_part(const char *path, struct text_reader *reader, const struct vocabulary *vocabulary,
                       struct part_header *header, struct error *error) {
-    FILE *file = fopen(temporary, "wbe");
-    if (!file || fwrite(header, sizeof *header, 1, file) != 1) {
-        error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-        if (file)
-            fclose(file);
+    char temporary[FILE_TEMPORARY_SIZE];
+    FILE *file = file_begin(path, temporary, error);
+    if (!file)
         return -1;
-    }
-    int result = encode_documents(file, reader, vocabulary, header, error);
+    const bool begun = fwrite(header, sizeof *header, 1, file) == 1;
+    const bool encoded = !begun || encode_documents(file, reader, vocabulary, header, error) == 0;
     header->header_checksum = header_checksum(header);
-    bool written = fseek(file, 0, SEEK_SET) == 0 && fwrite(header, sizeof *header, 1, file) == 1;
-    written = fclose(file) == 0 && written;
-    if (result == 0 && !written)
-        result = error_set_errno(error, ERROR_FAILED, "%s: cannot be written", temporary);
-    return result;
+    const bool written =
+        begun && encoded && fseek(file, 0, SEEK_SET) == 0 && fwrite(header, sizeof *header, 1, file) == 1;
+    return file_end(file, written, temporary, path, encoded ? error : NULL); /* else it is told already */
 }
 
 int part_make(const char *path, const char *text_path, const struct vocabulary *vocabulary, struct part_header *header,
@@ -122,17 +118,12 @@ int part_make(const char *path, const char *text_path, const struct vocabulary *
     if (is_there(path, header, &wanted))
         return 0;
     *header = wanted;
-    char temporary[FILE_PATH_SIZE + 32];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     struct text_reader *reader;
     if (text_open(&reader, text_path, error) != 0)
         return -1;
-    int result = write_part(temporary, reader, vocabulary, header, error);
+    const int result = write_part(path, reader, vocabulary, header, error);
     text_close(reader);
-    if (result == 0)
-        return file_publish(temporary, path, error);
-    unlink(temporary);
-    return -1;
+    return result;
 }
 
 /* ---- reading ---- */

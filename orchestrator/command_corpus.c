@@ -116,7 +116,7 @@ static int lead_encode(const struct command *command, int count, char **words, s
     int result = open_study(command, count, words, &study, error);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    result = prepare_corpus(&study, crew->comm, false, &identities, error);
+    result = prepare_corpus(&study, crew, false, &identities, error);
     if (result == 0) {
         free(identities);
         result = print_shards(&study, error);

@@ -158,7 +158,8 @@ static int watch(struct launch *launch, struct error *error) {
         return -1;
     }
     if (state == END_NOT_BEGUN)
-        return error_set(error, ERROR_FAILED, "mpirun ended before the study began; is it that of Open MPI?");
+        return error_set(error, ERROR_FAILED,
+                         "mpirun ended before the study began; is it that of Open MPI, and did every rank start?");
     return error_set(error, ERROR_FAILED, "the coordinator was lost; the same command goes on from what was kept");
 }
 

@@ -35,9 +35,9 @@ static void session_close(struct session *session) {
     free(session->settings);
 }
 
-static int session_settings(struct session *session, MPI_Comm comm, struct error *error) {
+static int session_settings(struct session *session, struct crew *crew, struct error *error) {
     char *identities;
-    if (prepare_corpus(&session->study, comm, session->quiet, &identities, error) != 0)
+    if (prepare_corpus(&session->study, crew, session->quiet, &identities, error) != 0)
         return -1;
     char *settings = study_settings(&session->study);
     if (!settings || asprintf(&session->settings, "%s%s", settings, identities) < 0) {
@@ -216,8 +216,7 @@ static int session_run(struct session *session, struct crew *crew, struct error 
         say_machine(crew->machines);
         say_study(session);
     }
-    if (session_settings(session, crew->comm, error) != 0 ||
-        plan_identify(&session->study, &session->plan, error) != 0 ||
+    if (session_settings(session, crew, error) != 0 || plan_identify(&session->study, &session->plan, error) != 0 ||
         schedule_make(&session->schedule, &session->plan, error) != 0 || open_journal(session, error) != 0 ||
         progress_begin(&session->progress, &session->schedule, session->quiet, error) != 0)
         return -1;

@@ -1,5 +1,6 @@
 #include "orchestrator/crew.h"
 
+#include "worker/encode_task.h"
 #include "worker/stop.h"
 
 #include <omp.h>
@@ -12,11 +13,37 @@ static const double SILENT_SECONDS = 8;
 /* All workers silent: for so long it may be the machine, not they. */
 static const double ALL_SILENT_SECONDS = 60;
 
+int crew_listen(struct crew *crew, crew_news *tell, void *context, struct error *error) {
+    bool changed = false;
+    if (omp_get_wtime() - crew->listened < 1)
+        return 0;
+    crew->listened = omp_get_wtime();
+    double least = ALL_SILENT_SECONDS;
+    for (int rank = 1; rank < crew->machines[0].ranks; rank++) {
+        const double silence = heart_silence(crew->heart, rank);
+        const bool silent = silence > SILENT_SECONDS;
+        least = silence < least ? silence : least;
+        if (silent == crew->silent[rank])
+            continue;
+        char news[sizeof crew->machines->host + 64];
+        if (silent)
+            snprintf(news, sizeof news, "rank %d on %s is silent for %.0f seconds", rank, crew->machines[rank].host,
+                     SILENT_SECONDS);
+        else
+            snprintf(news, sizeof news, "rank %d on %s is back", rank, crew->machines[rank].host);
+        crew->silent[rank] = silent;
+        tell(context, rank, news);
+        changed = true;
+    }
+    if (least >= ALL_SILENT_SECONDS)
+        return error_set(error, ERROR_FAILED, "all workers are lost; the same command goes on from what was kept");
+    return changed;
+}
+
 enum state { IDLE, BUSY, LEAVING };
 
 struct member {
     enum state state;
-    bool silent;
     struct run_spec *spec;     /* of its run; sent from here, so that a dead rank blocks nobody */
     MPI_Request sending, word; /* the last specification, and the last empty message */
 };
@@ -27,8 +54,6 @@ struct work {
     int ranks;
     struct member *members; /* [ranks]; the first is not used */
     int counts[3];          /* members of each state */
-    int silent;             /* members of which nothing is heard */
-    double listened;        /* when it was looked who is silent */
     uint32_t dispatches;
     void *buffer; /* of the message that is being taken */
     size_t room;
@@ -46,11 +71,6 @@ static void set_state(struct work *work, int rank, enum state state) {
     work->counts[work->members[rank].state]--;
     work->counts[state]++;
     work->members[rank].state = state;
-}
-
-static void set_silent(struct work *work, int rank, bool silent) {
-    work->silent += silent - work->members[rank].silent;
-    work->members[rank].silent = silent;
 }
 
 /* ---- giving ---- */
@@ -90,8 +110,10 @@ static int give_run(struct work *work, uint32_t run, struct error *error) {
  * others may have waited for it. */
 static int give_runs(struct work *work, struct error *error) {
     struct schedule *schedule = work->ledger->schedule;
-    const int there = work->ranks - 1 - work->silent;
-    schedule->ranks_most = there > 0 ? (uint32_t)there : 1;
+    uint32_t there = 0;
+    for (int rank = 1; rank < work->ranks; rank++)
+        there += !work->crew->silent[rank];
+    schedule->ranks_most = there > 0 ? there : 1;
     while (work->counts[IDLE] > 0 && !work->crew->halted) {
         const int64_t run = schedule_next(schedule, (uint32_t)work->counts[IDLE], omp_get_wtime());
         if (run == SCHEDULE_NOTHING_READY)
@@ -131,47 +153,31 @@ static bool still_runs(const struct work *work, const struct run_spec *spec) {
            work->members[spec->members[0]].spec->dispatch == spec->dispatch;
 }
 
-static void lose(struct work *work, int rank) {
+static void lose(struct work *work, int rank, const char *news) {
     struct member *member = &work->members[rank];
-    const struct machine *machine = &work->crew->machines[rank];
     const struct run_spec *spec = member->state == BUSY ? member->spec : NULL;
-    set_silent(work, rank, true);
     if (spec && still_runs(work, spec)) {
-        progress_say(work->ledger->progress,
-                     "rank %d on %s is silent for %.0f seconds; run %u goes on from its checkpoint elsewhere", rank,
-                     machine->host, SILENT_SECONDS, spec->run);
+        progress_say(work->ledger->progress, "%s; run %u goes on from its checkpoint elsewhere", news, spec->run);
         ledger_lost(work->ledger, spec->run);
         leave_run(work, spec);
     } else {
-        progress_say(work->ledger->progress, "rank %d on %s is silent for %.0f seconds; the others do without it", rank,
-                     machine->host, SILENT_SECONDS);
+        progress_say(work->ledger->progress, "%s; the others do without it", news);
         if (member->state != LEAVING)
             leave(work, rank);
     }
 }
 
-/* Looks who is silent, every second. */
+static void hear(void *context, int rank, const char *news) {
+    struct work *work = context;
+    if (work->crew->silent[rank])
+        lose(work, rank, news);
+    else
+        progress_say(work->ledger->progress, "%s", news);
+}
+
 static int listen(struct work *work, struct error *error) {
-    bool changed = false;
-    if (omp_get_wtime() - work->listened < 1)
-        return 0;
-    work->listened = omp_get_wtime();
-    double least = ALL_SILENT_SECONDS;
-    for (int rank = 1; rank < work->ranks; rank++) {
-        const double silence = heart_silence(work->crew->heart, rank);
-        struct member *member = &work->members[rank];
-        least = silence < least ? silence : least;
-        if (silence > SILENT_SECONDS && !member->silent) {
-            lose(work, rank);
-            changed = true;
-        } else if (silence < SILENT_SECONDS && member->silent) {
-            set_silent(work, rank, false);
-            progress_say(work->ledger->progress, "rank %d on %s is back", rank, work->crew->machines[rank].host);
-        }
-    }
-    if (least >= ALL_SILENT_SECONDS)
-        return error_set(error, ERROR_FAILED, "all workers are lost; the same command goes on from the checkpoints");
-    return changed ? give_runs(work, error) : 0;
+    const int changed = crew_listen(work->crew, hear, work, error);
+    return changed > 0 ? give_runs(work, error) : changed;
 }
 
 /* ---- taking ---- */
@@ -179,9 +185,10 @@ static int listen(struct work *work, struct error *error) {
 /* Receives the message that status announces. */
 static int receive(struct work *work, MPI_Status *status, uint32_t *items, struct error *error) {
     static const size_t item_sizes[] = {
-        [MESSAGE_BEGUN] = sizeof(struct run_begun),   [MESSAGE_CURVE] = sizeof(struct curve_point),
-        [MESSAGE_LOSSES] = sizeof(struct loss_point), [MESSAGE_SEEN] = sizeof(struct language_tokens),
-        [MESSAGE_NOTE] = sizeof(struct run_note),     [MESSAGE_ENDED] = sizeof(struct run_result),
+        [MESSAGE_BEGUN] = sizeof(struct run_begun),       [MESSAGE_CURVE] = sizeof(struct curve_point),
+        [MESSAGE_LOSSES] = sizeof(struct loss_point),     [MESSAGE_SEEN] = sizeof(struct language_tokens),
+        [MESSAGE_NOTE] = sizeof(struct run_note),         [MESSAGE_ENDED] = sizeof(struct run_result),
+        [MESSAGE_ENCODED] = sizeof(struct encode_answer),
     };
     int bytes = 0;
     MPI_Get_count(status, MPI_BYTE, &bytes);
@@ -236,7 +243,7 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
         set_state(work, rank, IDLE);
         return give_runs(work, error);
     }
-    if (member->state != BUSY || !member->spec)
+    if (member->state != BUSY || !member->spec || tag == MESSAGE_ENCODED) /* that came too late */
         return 0;
     if (tag == MESSAGE_BEGUN)
         return ledger_begun(ledger, work->buffer, &work->crew->machines[rank], error);
@@ -255,7 +262,7 @@ static int take_message(struct work *work, MPI_Status *status, struct error *err
 /* Who is leaving answers, or falls silent: what it gives back may be what a run waits for. */
 static bool any_answers(const struct work *work) {
     for (int rank = 1; rank < work->ranks; rank++)
-        if (work->members[rank].state == LEAVING && !work->members[rank].silent)
+        if (work->members[rank].state == LEAVING && !work->crew->silent[rank])
             return true;
     return false;
 }
@@ -287,7 +294,7 @@ static void end_all(const struct crew *crew, const struct error *error) {
 
 static void end(struct work *work) {
     for (int rank = 0; rank < work->ranks; rank++)
-        if (!work->members[rank].silent) /* else it may still be on its way */
+        if (!work->crew->silent[rank]) /* else it may still be on its way */
             free(work->members[rank].spec);
     free(work->members);
     free(work->buffer);
@@ -298,7 +305,12 @@ int crew_run(struct crew *crew, struct ledger *ledger, struct error *error) {
     if (begin(&work, crew, error) != 0)
         return -1;
     work.ledger = ledger;
-    int result = give_runs(&work, error);
+    for (int rank = 1; rank < work.ranks; rank++)
+        if (crew->silent[rank]) /* since before the first run */
+            leave(&work, rank);
+    int result = listen(&work, error);
+    if (result == 0)
+        result = give_runs(&work, error);
     while (result == 0 && goes_on(&work)) {
         MPI_Status status;
         if (protocol_wait(crew->comm, &status))
@@ -324,7 +336,7 @@ static int call_roll(struct work *work, struct error *error) {
         MPI_Status status;
         uint32_t items;
         for (int rank = 1; rank < work->ranks; rank++)
-            set_silent(work, rank, heart_silence(work->crew->heart, rank) > SILENT_SECONDS);
+            work->crew->silent[rank] = heart_silence(work->crew->heart, rank) > SILENT_SECONDS;
         if (!protocol_wait(work->crew->comm, &status))
             continue;
         if (receive(work, &status, &items, error) != 0)

@@ -17,9 +17,18 @@ struct crew {
     MPI_Comm comm;
     const struct heart *heart;
     const struct machine *machines; /* [ranks]; the first is the coordinator */
+    bool *silent;                   /* [ranks] nothing was heard of it for 8 seconds */
+    double listened;                /* when it was looked who is silent */
+    uint32_t encode_tasks;          /* that were numbered */
     int lost;                       /* ranks of which nothing was heard when they were dismissed */
     bool halted;                    /* a signal came to a rank: what runs was stopped behind checkpoints */
 };
+
+/* Is told of each rank that fell silent or is back, as crew->silent[rank] says; news: the same in words. */
+typedef void crew_news(void *context, int rank, const char *news);
+
+/* Looks who is silent, once a second. 1: somebody fell silent or is back, 0: nobody, -1: all workers are lost. */
+int crew_listen(struct crew *crew, crew_news *tell, void *context, struct error *error);
 
 /* Does every run of the ledger's schedule that can be done. Fails when the journal does, or all workers are lost. */
 int crew_run(struct crew *crew, struct ledger *ledger, struct error *error);

@@ -181,7 +181,7 @@ static int make_parallel(const struct study *study, const struct vocabulary *voc
 }
 
 /* Makes the shards that are missing. */
-static int make_shards(const struct study *study, const struct vocabulary *vocabulary, MPI_Comm comm, bool quiet,
+static int make_shards(const struct study *study, const struct vocabulary *vocabulary, struct crew *crew, bool quiet,
                        struct error *error) {
     bool any = false, *missing = calloc(study->language_count, sizeof *missing);
     if (!missing)
@@ -194,18 +194,18 @@ static int make_shards(const struct study *study, const struct vocabulary *vocab
     if (result == 0 && any)
         result = prepare_text(study, quiet, error);
     if (result == 0 && any)
-        result = encode_corpus(study, missing, vocabulary, comm, quiet, error);
+        result = encode_corpus(study, missing, vocabulary, crew, quiet, error);
     free(missing);
     return result;
 }
 
 /* Vocabulary and shards of a study's languages; their lines of identity, behind prefix, go to out. */
-static int prepare_tokens(struct study *study, const char *prefix, MPI_Comm comm, bool quiet, FILE *out,
+static int prepare_tokens(struct study *study, const char *prefix, struct crew *crew, bool quiet, FILE *out,
                           struct error *error) {
     struct vocabulary *vocabulary;
     if (prepare_vocabulary(study, quiet, &vocabulary, error) != 0)
         return -1;
-    int result = make_shards(study, vocabulary, comm, quiet, error);
+    int result = make_shards(study, vocabulary, crew, quiet, error);
     if (result == 0 && study->parallel_folder[0])
         result = make_parallel(study, vocabulary, quiet, error);
     uint64_t lines = 0;
@@ -218,7 +218,7 @@ static int prepare_tokens(struct study *study, const char *prefix, MPI_Comm comm
 }
 
 /* A language with its own vocabulary: the study of that language alone, on the text that is there. */
-static int prepare_own(const struct study *study, uint32_t language, MPI_Comm comm, bool quiet, FILE *out,
+static int prepare_own(const struct study *study, uint32_t language, struct crew *crew, bool quiet, FILE *out,
                        struct error *error) {
     uint64_t train_tokens;
     bool missing;
@@ -239,7 +239,7 @@ static int prepare_own(const struct study *study, uint32_t language, MPI_Comm co
     if (result == 0 && missing)
         result = prepare_text(study, quiet, error);
     if (result == 0)
-        result = prepare_tokens(alone, prefix, comm, quiet, out, error);
+        result = prepare_tokens(alone, prefix, crew, quiet, out, error);
     free(alone);
     return result;
 }
@@ -252,15 +252,15 @@ static bool has_own_vocabulary(const struct study *study, uint32_t language) {
     return false;
 }
 
-int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error) {
+int prepare_corpus(struct study *study, struct crew *crew, bool quiet, char **identities, struct error *error) {
     size_t size;
     *identities = NULL;
     FILE *out = open_memstream(identities, &size);
-    int result = out ? prepare_tokens(study, "corpus.", comm, quiet, out, error)
+    int result = out ? prepare_tokens(study, "corpus.", crew, quiet, out, error)
                      : error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
     for (uint32_t l = 0; l < study->language_count && result == 0; l++)
         if (has_own_vocabulary(study, l))
-            result = prepare_own(study, l, comm, quiet, out, error);
+            result = prepare_own(study, l, crew, quiet, out, error);
     if (out && fclose(out) != 0 && result == 0)
         result = error_set(error, ERROR_FAILED, "no memory for the identities of the corpus");
     if (result != 0) {

@@ -3,9 +3,8 @@
 #ifndef SWEEP_ORCHESTRATOR_PREPARE_H
 #define SWEEP_ORCHESTRATOR_PREPARE_H
 
+#include "orchestrator/crew.h"
 #include "orchestrator/study.h"
-
-#include <mpi.h>
 
 /* Name of the vocabulary in a folder of shards. */
 #define VOCABULARY_FILE "vocabulary.model"
@@ -17,7 +16,7 @@ int prepare_vocabulary(const struct study *study, bool quiet, struct vocabulary 
 
 /* Also for each language that runs with a vocabulary of its own. *identities receives what the study's results depend
  * on beyond its settings, "key: value" lines with the identity of the vocabulary and of each shard; the caller frees
- * it. The training tokens of the shards go into the study. comm as in encode_corpus.h. */
-int prepare_corpus(struct study *study, MPI_Comm comm, bool quiet, char **identities, struct error *error);
+ * it. The training tokens of the shards go into the study. crew as in encode_corpus.h. */
+int prepare_corpus(struct study *study, struct crew *crew, bool quiet, char **identities, struct error *error);
 
 #endif

@@ -573,6 +573,7 @@ static void several_files_are_one_text_and_parts_are_used_again(void **state) {
     assert_int_equal(part_path(other, *state, "cut", paths[2], &error), 0);
     assert_int_equal(rename(other, part), 0);
     assert_int_equal(encode_language(*state, "cut", &files, vocabulary, &hold_out, &result, &error), 0);
+    encode_remove_parts(*state, "cut");
     assert_false(file_exists(part));
     assert_int_equal(result.duplicates, 1);
     assert_int_equal(result.train_documents, whole.train_documents);

@@ -3,7 +3,7 @@
 # is the one of a study that was left alone.
 sweep=$(realpath bin/sweep)
 . tests/check.sh
-echo 1..14
+echo 1..17
 export OMP_NUM_THREADS=1
 mkdir "$folder/sweeps"
 # Longer runs than those of tiny.yaml, the largest of two ranks each, with checkpoints every few steps.
@@ -68,7 +68,41 @@ ends() { with_fault idle die_idle && same idle; }
 check "a study ends though an idle worker has just died" ends
 all_dozes() { with_fault all_dozed all_doze && ! grep -q 'silent' "$folder/all_dozed.log" && same all_dozed; }
 check "nobody is missed when all were stopped for a while" all_dozes
+
+# Before that run, a text a worker, so large that one dies and one freezes while they encode it; the third goes on. Parts
+# that are not finished are named after the processes that write them.
+sed -e 's/megabytes: 0.5/megabytes: 5/' -e 's/data\/tiny/data\/large/' "$study" >"$folder/sweeps/large.yaml"
+study=$folder/sweeps/large.yaml alone=$folder/large.h5
+"$sweep" "$study" --archive "$alone" >"$folder/log" 2>&1 || echo "# the run fails: $(tail -1 "$folder/log")"
+shards() { sha256sum "$folder/data/large/tokens/"*.tokens; }
+encoders() { ls "$folder/data/large/tokens" | sed -n 's/.*\.part\.\([0-9]*\)\..*tmp$/\1/p'; }
+shards >"$folder/shards"
+loses_encoders() {
+    rm "$folder/data/large/tokens/"*.tokens
+    timeout 120 "$sweep" launch -n 4 --threads 1 "$study" --archive "$folder/encoded.h5" >"$folder/encoded.log" 2>&1 &
+    launched=$!
+    while processes=($(encoders)) && [ ${#processes[@]} -lt 2 ] && kill -0 $launched; do sleep 0.01; done
+    kill -KILL "${processes[0]}" && kill -STOP "${processes[1]}" || return
+    while [ "$(grep -c 'silent for 8 seconds; .*/x.\.jsonl is encoded elsewhere' "$folder/encoded.log")" -lt 2 ]; do
+        sleep 0.1
+        kill -0 $launched || break
+    done
+    kill -CONT "${processes[1]}"
+    wait $launched
+    ended=$?
+    cat "$folder/encoded.log"
+    return $ended
+}
+check "workers that die and freeze while they encode: a study goes on without them" loses_encoders
+encodes_the_same() { [ "$(wc -l <"$folder/shards")" -eq 6 ] && shards | diff "$folder/shards" - && same encoded; }
+check "and shards and archive are the same" encodes_the_same
 study=$many alone=$folder/alone.h5
+
+never_starts() { # of two ranks one never calls MPI
+    SWEEP_START_SECONDS=1 timeout -s KILL 60 mpirun --enable-recovery -n 1 \
+        sh -c "'$sweep' '$study' --archive never.h5; echo it ended with \$?" : -n 1 sleep 4 | grep 'it ended with 142' # SIGALRM
+}
+check "a rank that is lost while MPI starts is not waited for for ever" never_starts
 
 # Ten times the learning rate times the weight decay: weights grow ninefold at each step.
 sed 's/learning_rate: .*/learning_rate: 10\n  weight_decay: 1/' "$study" >"$folder/sweeps/broken.yaml"
@@ -113,6 +147,6 @@ if unshare -m mount -t tmpfs none /tmp 2>/dev/null; then
     check "a full disk is waited for, and the archive is the same" unshare -m bash -c full_disk
     check "and said" grep 'paused: .*No space left' "$folder/full.log"
 else
-    echo "ok 13 # SKIP a full disk: no right to mount one"
-    echo "ok 14 # SKIP a full disk is said"
+    echo "ok 16 # SKIP a full disk: no right to mount one"
+    echo "ok 17 # SKIP a full disk is said"
 fi

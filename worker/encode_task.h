@@ -9,7 +9,7 @@
 #include <mpi.h>
 
 struct encode_task {
-    uint32_t number;
+    uint32_t number; /* of all that this coordinator ever gave */
     char language[LANGUAGE_CODE_SIZE];
     char file[FILE_PATH_SIZE]; /* a text file that becomes a part; "": the parts of the language become shards */
     uint64_t bytes;            /* of that file, as it lies there */
