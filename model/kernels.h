@@ -51,7 +51,7 @@ enum {
     BLOCK_DEPTH = 256,        /* terms of a sum that a tile of a product takes at once, */
     BLOCK_STRIDE = 304,       /* from one row of them to the next: 1 KB apart they would share few places of a cache */
     UNIT_ROWS = 672,          /* of C: so much that a thread works on at once; a block of so many rows of the left */
-    UNIT_COLUMNS = 8192,      /* operand is 0.7 MB, stays in its L2 cache */
+    UNIT_COLUMNS = 8192,      /* operand is 0.8 MB, stays in its L2 cache */
     HEAD_SIZE_MAX = 256,      /* of attention: one block deep */
     ATTENTION_ROWS_MOST = 96, /* queries that attention takes at once, as many whole tiles as they are */
     LOSS_BLOCK = 224,         /* tokens of the vocabulary whose logits are made at once: whole tiles of 14 and of 32 */

@@ -46,9 +46,9 @@ static bool is_needed(const struct ledger *ledger, const struct planned_run *run
     const struct planned_run *runs = ledger->plan->runs;
     if (ledger->study->checkpoint_keep && run->start_step == runs[run->waits_for].steps)
         return true;
-    for (size_t other = 0; other < ledger->plan->count; other++)
-        if (runs[other].waits_for == run->waits_for && runs[other].start_step == run->start_step &&
-            ledger->schedule->status[other] != RUN_DONE)
+    for (int64_t other = runs[run->waits_for].first_waiting; other != WAITS_FOR_NOTHING;
+         other = runs[other].next_waiting)
+        if (runs[other].start_step == run->start_step && ledger->schedule->status[other] != RUN_DONE)
             return true;
     return false;
 }
@@ -228,9 +228,9 @@ static void forget_start(const struct ledger *ledger, size_t run) {
 
 /* Removes what this run kept and nobody needs: it may have been trained again for one of several. */
 static void forget_kept(const struct ledger *ledger, size_t run) {
-    for (size_t other = 0; ledger->plan->runs[run].waited_for && other < ledger->plan->count; other++)
-        if (ledger->plan->runs[other].waits_for == (int64_t)run)
-            forget_start(ledger, other);
+    const struct planned_run *runs = ledger->plan->runs;
+    for (int64_t other = runs[run].first_waiting; other != WAITS_FOR_NOTHING; other = runs[other].next_waiting)
+        forget_start(ledger, (size_t)other);
 }
 
 /* A run that is known on disk to be done needs no checkpoints. */

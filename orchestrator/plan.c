@@ -133,7 +133,12 @@ static int run_identity(const struct study *study, const struct plan *plan, stru
 static void plan_run(const struct study *study, uint32_t group, uint32_t mixture, uint32_t s, struct planned_run *run) {
     const struct study_size *size = &study->sizes[s];
     const uint64_t step_tokens = (uint64_t)size->batch * study->sequence;
-    *run = (struct planned_run){.group = group, .mixture = mixture, .size = s, .waits_for = WAITS_FOR_NOTHING};
+    *run = (struct planned_run){.group = group,
+                                .mixture = mixture,
+                                .size = s,
+                                .waits_for = WAITS_FOR_NOTHING,
+                                .first_waiting = WAITS_FOR_NOTHING,
+                                .next_waiting = WAITS_FOR_NOTHING};
     run->ranks = size->ranks ? size->ranks : 1;
     const struct model_setup setup = setup_of(study, size, run->ranks);
     run->steps = ceil_divide(study_run_tokens(&study->groups[group], size), step_tokens);
@@ -174,8 +179,11 @@ static void find_waits(const struct study *study, struct plan *plan) {
             run->waits_for = find_trunk(study, plan, run);
             run->start_step = run->shared_steps;
         }
-        if (run->waits_for != WAITS_FOR_NOTHING)
-            plan->runs[run->waits_for].waited_for = true;
+        if (run->waits_for == WAITS_FOR_NOTHING)
+            continue;
+        struct planned_run *base = &plan->runs[run->waits_for];
+        run->next_waiting = base->first_waiting;
+        base->first_waiting = (int64_t)r;
     }
 }
 
@@ -263,9 +271,8 @@ static uint32_t add_kept(uint64_t steps[RUN_KEPT_MAX], uint32_t count, uint64_t 
 uint32_t plan_kept(const struct study *study, const struct plan *plan, size_t number, uint64_t steps[RUN_KEPT_MAX]) {
     const struct planned_run *run = &plan->runs[number];
     uint32_t count = 0;
-    for (size_t r = 0; run->waited_for && r < plan->count; r++)
-        if (plan->runs[r].waits_for == (int64_t)number)
-            count = add_kept(steps, count, plan->runs[r].start_step);
+    for (int64_t r = run->first_waiting; r != WAITS_FOR_NOTHING; r = plan->runs[r].next_waiting)
+        count = add_kept(steps, count, plan->runs[r].start_step);
     return study->checkpoint_keep ? add_kept(steps, count, run->steps) : count;
 }
 

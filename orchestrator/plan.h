@@ -19,7 +19,8 @@ struct planned_run {
     int64_t waits_for;             /* number of the run that it begins from, or WAITS_FOR_NOTHING; no circle */
     uint64_t start_step;           /* of the checkpoint of that run */
     uint64_t shared_steps;         /* steps that it has from that run: it goes on behind them; 0: it begins anew */
-    bool waited_for;               /* there is a run that begins from it */
+    int64_t first_waiting;         /* a run that begins from it, and of each such run the next; */
+    int64_t next_waiting;          /* behind the last WAITS_FOR_NOTHING */
     double *weights;               /* [languages of the mixture], sum 1; NULL before plan_identify */
     char identity[IDENTITY_SIZE];  /* hash of its resolved specification: kind, mixture, size, training, seed */
 };

@@ -493,7 +493,9 @@ static void finetuned_run_begins_with_the_last_weights_of_another(void **state) 
     plan_of(*state, "evaluation: {", finetune, &study, &plan);
     assert_int_equal(plan.count, 7);
     assert_int_equal(plan.runs[6].waits_for, 5);
-    assert_true(plan.runs[5].waited_for && !plan.runs[4].waited_for);
+    assert_int_equal(plan.runs[5].first_waiting, 6);
+    assert_int_equal(plan.runs[6].next_waiting, WAITS_FOR_NOTHING);
+    assert_int_equal(plan.runs[4].first_waiting, WAITS_FOR_NOTHING);
     plan_spec(&study, &plan, 5, 1, base_spec);
     plan_spec(&study, &plan, 6, 1, spec);
     assert_int_equal(base_spec->kept_count, 1);
